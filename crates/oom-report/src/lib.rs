@@ -1,0 +1,1 @@
+//! Kernel out-of-memory reports from bytes.
