@@ -1,1 +1,4 @@
 //! Kernel out-of-memory reports from bytes.
+
+pub mod kernel_version;
+pub mod report;

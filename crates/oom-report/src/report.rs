@@ -1,0 +1,592 @@
+//! The facts of one kernel out-of-memory report, as the kernel printed them.
+//!
+//! Types only: no parsing, no judging, no IO. A fact the log does not hold is `None` or an empty list,
+//! never 0. Sizes carry their unit in the name; pages stay pages until the page size is known.
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+
+use crate::kernel_version::KernelVersion;
+
+#[cfg(feature = "serde")]
+use {schemars::JsonSchema, serde::Serialize};
+
+/// One decision of the kernel's OOM killer, with everything the log says about it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OomReport {
+    /// The lines that make up the report, cleaned of their log framing.
+    pub text: ReportText,
+    /// Whether the source shows that the kernel wrote these lines.
+    pub provenance: Provenance,
+    /// When the first line of the report was logged.
+    pub time: Stamp,
+    /// Host name, where the line form carries one.
+    pub node: Option<SmolStr>,
+    /// Kernel release, from the report's `CPU:` line or from a banner earlier in the log.
+    pub kernel_release: Option<SmolStr>,
+    /// The same, read.
+    pub kernel: Option<KernelVersion>,
+    /// Which kind of shortage the kernel acted on.
+    pub scope: Option<Scope>,
+    /// Line of the `oom-kill:` record (4.20+), which names constraint, memcgs and victim.
+    pub constraint_line: Option<LineIndex>,
+    /// The task that asked for memory.
+    pub trigger: Option<Trigger>,
+    /// What is known of the memory cgroup, for a memcg kill.
+    pub memcg: Option<Memcg>,
+    /// The kernel's task table, in its order.
+    pub tasks: Vec<Task>,
+    /// Who was chosen, in the order of the kill lines. Empty when nobody was.
+    pub victims: Vec<Victim>,
+    /// System-wide memory state (`Mem-Info` and what follows).
+    pub system: Option<SystemMemory>,
+    /// Outcomes other than an ordinary kill.
+    pub outcomes: Vec<(Outcome, LineIndex)>,
+    /// Sections that a whole report has and this one lacks; what to tell the user is missing.
+    pub missing: Vec<Missing>,
+    /// Text that could not be read although it stood where a fact was expected.
+    pub doubts: Vec<(Doubt, Option<LineIndex>)>,
+}
+
+/// Index into [`ReportText`].
+pub type LineIndex = u32;
+
+/// The kernel text of a report, line by line, in one allocation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReportText {
+    text: String,
+    lines: Vec<(u64, u32)>,
+}
+
+impl ReportText {
+    /// Adds a line with its 1-based number in the source; returns its index.
+    pub fn push(&mut self, number: u64, text: &str) -> LineIndex {
+        self.text.push_str(text);
+        let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.lines.push((number, end));
+        u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The line's number in its source (1-based) and its text.
+    pub fn get(&self, index: LineIndex) -> Option<(u64, &str)> {
+        let index = index as usize;
+        let (number, end) = *self.lines.get(index)?;
+        let start = match index {
+            0 => 0,
+            _ => self.lines.get(index - 1)?.1,
+        };
+        Some((number, self.text.get(start as usize..end as usize)?))
+    }
+
+    /// How many lines are held.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether no line is held.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Number of the first line in the source, 1-based.
+    pub fn first_line(&self) -> Option<u64> {
+        self.lines.iter().map(|line| line.0).min()
+    }
+
+    /// Number of the last line in the source, 1-based.
+    pub fn last_line(&self) -> Option<u64> {
+        self.lines.iter().map(|line| line.0).max()
+    }
+
+    /// All lines in order, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &str)> {
+        (0..self.lines.len()).filter_map(|index| self.get(u32::try_from(index).ok()?))
+    }
+}
+
+/// How sure the source makes us that the kernel itself wrote the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Provenance {
+    /// The form carries no sign of who wrote the line (bare text, plain dmesg output).
+    #[default]
+    Unverified,
+    /// A syslog tag `kernel:` says so; any local process can write such a line through syslog.
+    KernelTag,
+    /// Facility 0 in a record that user space cannot forge (/dev/kmsg, the journal's trusted fields).
+    Kernel,
+}
+
+/// When a line was logged, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// Microseconds since boot, as the kernel printed them.
+    pub boot_us: Option<u64>,
+    /// Wall clock, where the form carries one.
+    pub wall: Option<WallTime>,
+}
+
+/// A wall-clock time, and what had to be assumed to get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WallTime {
+    /// The instant.
+    pub timestamp: Timestamp,
+    /// The line had no year; the one in the caller's assumptions was taken.
+    pub year_assumed: bool,
+    /// The line had no zone; the one in the caller's assumptions was taken.
+    pub zone_assumed: bool,
+}
+
+/// The kernel's constraint, or sysrq. Source: `enum oom_constraint`, include/linux/oom.h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, JsonSchema),
+    serde(rename_all = "lowercase")
+)]
+pub enum Scope {
+    /// `CONSTRAINT_MEMCG`: a memory cgroup reached its limit.
+    Memcg,
+    /// `CONSTRAINT_NONE`: the machine ran out.
+    Global,
+    /// `CONSTRAINT_CPUSET`: the allowed memory nodes of a cpuset ran out.
+    Cpuset,
+    /// `CONSTRAINT_MEMORY_POLICY`: the nodes of a memory policy ran out.
+    Mempolicy,
+    /// Somebody pressed (or wrote) sysrq-f.
+    Sysrq,
+}
+
+/// The task whose allocation could not be met.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct Trigger {
+    /// Thread id, from the `CPU:` line.
+    pub pid: Option<u32>,
+    /// Thread name.
+    pub comm: SmolStr,
+    /// -1000 to 1000.
+    pub oom_score_adj: Option<i32>,
+    /// The allocation's flags, raw.
+    pub gfp_mask: Option<u64>,
+    /// The flags by name: as printed (4.5+), else decoded by kernel version.
+    pub gfp_flags: Vec<SmolStr>,
+    /// Log2 of the pages asked for; -1 is sysrq-f.
+    pub order: Option<i32>,
+    /// CPU it ran on.
+    pub cpu: Option<u32>,
+    /// User id, printed in the `CPU:` line from 6.16 on.
+    pub uid: Option<u32>,
+    /// Kernel release as in the `CPU:` line.
+    pub kernel_release: Option<SmolStr>,
+    /// `Hardware name:`.
+    pub hardware: Option<SmolStr>,
+    /// Name of its cpuset.
+    pub cpuset: Option<SmolStr>,
+    /// NUMA nodes that its cpuset allows, as printed.
+    pub mems_allowed: Option<SmolStr>,
+    /// NUMA nodes that the allocation was limited to (`nodemask=`), as printed; none for `(null)`.
+    pub nodemask: Option<SmolStr>,
+    /// Call trace, innermost first, without addresses and offsets.
+    pub stack: Vec<SmolStr>,
+    /// The report came from the page-fault path (`pagefault_out_of_memory`).
+    pub page_fault: bool,
+    /// Where the header stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: Option<LineIndex>,
+    /// Where the `CPU:` line stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub cpu_line: Option<LineIndex>,
+}
+
+/// One of the counters a memory cgroup is charged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counter {
+    /// Charged, in KiB.
+    pub usage_kib: Option<u64>,
+    /// Limit, in KiB. The kernel prints a huge number (v1) or `max`-derived value for "no limit".
+    pub limit_kib: Option<u64>,
+    /// How often a charge hit the limit since the cgroup was made.
+    pub failcnt: Option<u64>,
+    /// Where it stands.
+    pub line: Option<LineIndex>,
+}
+
+/// The memory cgroup facts of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memcg {
+    /// The cgroup whose limit was hit (`oom_memcg`, `as a result of limit of`).
+    pub path: Option<SmolStr>,
+    /// The cgroup of the victim (`task_memcg`, `Task in`).
+    pub victim_path: Option<SmolStr>,
+    /// Where the two paths stand (for kernels before 4.20: `Task in ... killed as a result of limit of ...`).
+    pub path_line: Option<LineIndex>,
+    /// `memory:`
+    pub memory: Counter,
+    /// `memory+swap:` (v1)
+    pub memsw: Counter,
+    /// `kmem:` (v1)
+    pub kmem: Counter,
+    /// `swap:` (v2)
+    pub swap: Counter,
+    /// Statistics of every cgroup that the report lists.
+    pub stats: Vec<MemcgStats>,
+    /// The cgroup named by `Tasks in ... are going to be killed due to memory.oom.group set`.
+    pub group_path: Option<SmolStr>,
+    /// Where that stands.
+    pub group_line: Option<LineIndex>,
+}
+
+/// `Memory cgroup stats for PATH:` and its numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct MemcgStats {
+    /// The cgroup; `None` where the kernel printed none (some 4.19 to 5.x builds print an empty name).
+    pub path: Option<SmolStr>,
+    /// Names and integers exactly as printed.
+    pub fields: NamedValues,
+    /// The unit of those fields that are sizes.
+    pub unit: StatUnit,
+    /// Where it starts.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: Option<LineIndex>,
+}
+
+/// Unit of the sizes in [`MemcgStats::fields`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub enum StatUnit {
+    /// KiB: the one-line form of kernels before 5.2, and v1 up to today where it prints `KB`.
+    KB,
+    /// Bytes: the `memory.stat` form (5.2 and later).
+    #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "bytes"))]
+    Bytes,
+}
+
+impl MemcgStats {
+    /// A size field in KiB, whatever the unit printed.
+    pub fn kib(&self, name: &str) -> Option<u64> {
+        let value = self.fields.get(name)?;
+        Some(match self.unit {
+            StatUnit::KB => value,
+            StatUnit::Bytes => value / 1024,
+        })
+    }
+}
+
+/// Names and numbers in the order printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamedValues(pub Vec<(SmolStr, u64)>);
+
+impl NamedValues {
+    /// The number of that name.
+    pub fn get(&self, name: &str) -> Option<u64> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Serialize for NamedValues {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_str(), value)))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl JsonSchema for NamedValues {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NamedValues".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}})
+    }
+}
+
+/// One row of the kernel's task table (`dump_task`, mm/oom_kill.c). Sizes are pages, as printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct Task {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// User id.
+    pub uid: Option<u32>,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Virtual size, pages.
+    pub total_vm_pages: u64,
+    /// Resident, pages.
+    pub rss_pages: u64,
+    /// Resident anonymous, pages (6.8+).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub rss_anon_pages: Option<u64>,
+    /// Resident file-backed, pages (6.8+).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub rss_file_pages: Option<u64>,
+    /// Resident shmem, pages (6.8+).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub rss_shmem_pages: Option<u64>,
+    /// Number of page-table pages (before 4.15).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub nr_ptes: Option<u64>,
+    /// Number of page-middle-directory pages (4.1 to 4.14).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub nr_pmds: Option<u64>,
+    /// Bytes of page tables (4.15+).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub pgtables_bytes: Option<u64>,
+    /// Swapped out, pages.
+    pub swapents_pages: Option<u64>,
+    /// CPU (only before 3.3).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub cpu: Option<u32>,
+    /// -1000 to 1000.
+    pub oom_score_adj: i32,
+    /// Name of the thread.
+    pub comm: SmolStr,
+    /// Where the row stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: LineIndex,
+}
+
+/// A process that the kernel sent SIGKILL.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Victim {
+    /// As printed in the kill line (before 3.x the thread, else the thread group leader).
+    pub pid: u32,
+    /// Its name.
+    pub comm: SmolStr,
+    /// Thread group id, from the task table.
+    pub tgid: Option<u32>,
+    /// User id.
+    pub uid: Option<u32>,
+    /// Virtual size.
+    pub total_vm_kib: Option<u64>,
+    /// Resident anonymous.
+    pub anon_rss_kib: Option<u64>,
+    /// Resident file-backed.
+    pub file_rss_kib: Option<u64>,
+    /// Resident shmem (4.5+).
+    pub shmem_rss_kib: Option<u64>,
+    /// Page tables (5.4+).
+    pub pgtables_kib: Option<u64>,
+    /// -1000 to 1000.
+    pub oom_score_adj: Option<i32>,
+    /// `score N or sacrifice child`: the badness in thousandths of the allowed memory (before 4.20).
+    pub score: Option<u64>,
+    /// Killed because its memory cgroup has `memory.oom.group` set.
+    pub group_kill: bool,
+    /// Killed only since it shares the memory of the victim (`sharing same memory`).
+    pub shares_memory: bool,
+    /// Announced by `Kill process` and then spared in favour of a child (before 5.1), or the line after is missing.
+    pub announced_only: bool,
+    /// What the reaper left, from the `oom_reaper:` line.
+    pub reaped: Option<Reaped>,
+    /// `oom_reaper: unable to reap`.
+    pub reap_failed: bool,
+    /// The kill line and the lines that add to it (announcement, reaper).
+    pub lines: Vec<LineIndex>,
+}
+
+/// What was still resident after the OOM reaper had gone through the victim's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct Reaped {
+    /// Anonymous, after.
+    pub anon_rss_kib: u64,
+    /// File-backed, after.
+    pub file_rss_kib: u64,
+    /// Shmem, after.
+    pub shmem_rss_kib: Option<u64>,
+}
+
+/// `Mem-Info`: the machine's memory when the report was made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct SystemMemory {
+    /// Counters of the `Mem-Info` block, in pages, as printed; also `ram` (`N pages RAM`), `reserved`,
+    /// `highmem_movable_only`, `pagecache`, `swap_cache`.
+    pub mem_info: NamedValues,
+    /// Per node counters (`Node 0 active_anon:..kB ...`), KiB.
+    pub nodes: Vec<NodeMemory>,
+    /// Per zone counters and free lists.
+    pub zones: Vec<Zone>,
+    /// `Free swap`.
+    pub swap_free_kib: Option<u64>,
+    /// `Total swap`.
+    pub swap_total_kib: Option<u64>,
+    /// Page size, found from numbers that the report prints in both units.
+    pub page_size_bytes: Option<u64>,
+    /// `Unreclaimable slab info` / `Memory allocations` rows: name, KiB used.
+    pub slab: Vec<Slab>,
+    /// Huge pages by size (`Node 0 hugepages_total=.. hugepages_size=..kB`).
+    pub huge_pages: Vec<HugePages>,
+    /// Where `Mem-Info:` stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: Option<LineIndex>,
+    /// Where `Free swap`/`Total swap` stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub swap_line: Option<LineIndex>,
+}
+
+/// `Node N ...kB` line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct NodeMemory {
+    /// NUMA node.
+    pub node: u32,
+    /// KiB, names as printed.
+    pub fields_kib: NamedValues,
+    /// `all_unreclaimable? yes`
+    pub all_unreclaimable: Option<bool>,
+    /// Where it stands.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: LineIndex,
+}
+
+/// `Node N ZONE free:..kB min:..kB ...` and the zone's free lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct Zone {
+    /// NUMA node.
+    pub node: u32,
+    /// DMA, DMA32, Normal, HighMem, Movable.
+    pub name: SmolStr,
+    /// KiB, names as printed (`free`, `min`, `low`, `high`, `present`, `managed` ...).
+    pub fields_kib: NamedValues,
+    /// `lowmem_reserve[]:` in pages, by the zone that the allocation could have used.
+    pub lowmem_reserve_pages: Vec<u64>,
+    /// Free blocks by order.
+    pub free_areas: Vec<FreeArea>,
+    /// Where the counters stand.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub line: Option<LineIndex>,
+    /// Where the free lists stand.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub free_areas_line: Option<LineIndex>,
+}
+
+/// `3*8kB (UME)`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct FreeArea {
+    /// Log2 of the pages in a block.
+    pub order: u32,
+    /// Size of one block.
+    pub block_kib: u64,
+    /// Free blocks.
+    pub blocks: u64,
+    /// Migrate types that have any: U(nmovable) M(ovable) E (reclaimable) H(ighatomic) C(MA) I(solate).
+    pub migrate_types: SmolStr,
+}
+
+/// A row of `Unreclaimable slab info:`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct Slab {
+    /// Cache name.
+    pub name: SmolStr,
+    /// In use.
+    pub used_kib: u64,
+    /// Held.
+    pub total_kib: u64,
+}
+
+/// `Node N hugepages_total=.. hugepages_free=.. hugepages_surp=.. hugepages_size=..kB`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+pub struct HugePages {
+    /// NUMA node.
+    pub node: u32,
+    /// Pages in the pool.
+    pub total: u64,
+    /// Of these free.
+    pub free: u64,
+    /// Size of one.
+    pub size_kib: u64,
+}
+
+/// What else the kernel said it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Outcome {
+    /// `Out of memory and no killable processes...`
+    NoKillableProcesses,
+    /// `System is deadlocked on memory` (panic follows).
+    Deadlocked,
+    /// `Kernel panic - not syncing: Out of memory: ... panic_on_oom is enabled`.
+    Panic,
+    /// `OOM request ignored. No task eligible` (sysrq-f).
+    SysrqIgnored,
+    /// `oom_reaper: unable to reap pid`.
+    ReapFailed,
+    /// `oom killer ... disabled` and other refusals.
+    KillerDisabled,
+}
+
+/// A section that a whole report has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Missing {
+    /// `... invoked oom-killer`
+    Header,
+    /// `CPU: .. PID: .. Comm: ..`
+    CpuLine,
+    /// The call trace.
+    Stack,
+    /// The memcg's usage and limit lines.
+    MemcgUsage,
+    /// The memcg's statistics.
+    MemcgStats,
+    /// `Mem-Info` (global kills).
+    MemInfo,
+    /// The task table.
+    TaskTable,
+    /// `oom-kill:` (4.20+) or `Task in ...` (earlier, memcg).
+    Constraint,
+    /// `Killed process ...`
+    KillLine,
+}
+
+/// Why part of a report should be taken with care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Doubt {
+    /// Two reports ran into each other without a mark of which line is whose; facts that could be either's were left out.
+    Interleaved,
+    /// Lines were dropped by the log's rate limit or the ring buffer.
+    LinesLost,
+    /// A line ends before the kernel's text does (pager, terminal width, end of input).
+    LineCut,
+    /// The kernel's own text is known to be wrong in this version and was corrected.
+    KernelBug,
+    /// The trigger's name differs between the header and the `CPU:` line.
+    TriggerMismatch,
+    /// Task rows without their header: columns were told by their number.
+    TableHeaderMissing,
+}
