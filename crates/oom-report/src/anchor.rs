@@ -80,7 +80,10 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
             }
             lines += newlines(bytes.get(counted..offset).unwrap_or_default());
             counted = offset;
-            hits.push(Hit { offset, newlines: lines });
+            hits.push(Hit {
+                offset,
+                newlines: lines,
+            });
             // One hit a line is enough.
             match memchr::memchr(b'\n', bytes.get(offset..stop).unwrap_or_default()) {
                 Some(line_end) => at = offset + line_end,

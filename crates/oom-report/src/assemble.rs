@@ -63,6 +63,13 @@ struct Remembered {
 }
 
 impl Assembler {
+    pub(crate) fn new(assumptions: Assumptions) -> Self {
+        Self {
+            assumptions,
+            ..Self::default()
+        }
+    }
+
     /// Whether the next line matters even when it holds no needle.
     pub(crate) fn is_active(&self) -> bool {
         !self.drafts.is_empty()
@@ -87,7 +94,11 @@ impl Assembler {
             KernelLine::Header(_) => self.begin(&line, frame, number, cut),
             KernelLine::Killed(killed) => self.killed(killed, frame, number),
             KernelLine::Announce(announce) => {
-                let at = self.holder(frame).filter(|at| self.draft(*at).is_some_and(|draft| draft.stage < Stage::Killed && !draft.contradicts(announce.cause)));
+                let at = self.holder(frame).filter(|at| {
+                    self.draft(*at).is_some_and(|draft| {
+                        draft.stage < Stage::Killed && !draft.contradicts(announce.cause)
+                    })
+                });
                 if at.is_none() && self.is_repeated(announce.pid, announce.comm, [None, None]) {
                     self.ignored.repeated += 1;
                     return;
@@ -95,13 +106,22 @@ impl Assembler {
                 let at = at.unwrap_or_else(|| self.open(frame));
                 if let Some(draft) = self.drafts.get_mut(at) {
                     let index = draft.keep(frame, number);
-                    draft.announce(announce.pid, announce.comm, announce.score, announce.cause, index);
+                    draft.announce(
+                        announce.pid,
+                        announce.comm,
+                        announce.score,
+                        announce.cause,
+                        index,
+                    );
                 }
                 self.remember(announce.pid, announce.comm, [None, None]);
             }
             KernelLine::Sharing { pid, comm } => {
                 // Always about the victim just killed.
-                match self.holder(frame).filter(|at| self.draft(*at).is_some_and(|draft| draft.stage >= Stage::Decision)) {
+                match self.holder(frame).filter(|at| {
+                    self.draft(*at)
+                        .is_some_and(|draft| draft.stage >= Stage::Decision)
+                }) {
                     Some(at) => {
                         if let Some(draft) = self.drafts.get_mut(at) {
                             let index = draft.keep(frame, number);
@@ -113,7 +133,9 @@ impl Assembler {
             }
             KernelLine::Reaped(reaped) => self.reaped(reaped, frame, number),
             KernelLine::ReapFailed { pid, comm } => {
-                if !self.with_victim(*pid, comm, frame, number, |victim| victim.reap_failed = true) {
+                if !self.with_victim(*pid, comm, frame, number, |victim| {
+                    victim.reap_failed = true
+                }) {
                     let at = self.open(frame);
                     if let Some(draft) = self.drafts.get_mut(at) {
                         let index = draft.keep(frame, number);
@@ -147,17 +169,26 @@ impl Assembler {
 
     /// The draft that a line with this framing belongs to: by host and caller, then by time, then the newest.
     fn holder(&self, frame: &Frame<'_>) -> Option<usize> {
-        let candidates = || self.drafts.iter().enumerate().filter(|(_, draft)| draft.could_hold(frame));
-        if candidates().count() > 1 {
-            if let Some(boot_us) = frame.boot_us {
-                let distance = |draft: &Draft| draft.last_boot_us.map_or(u64::MAX, |last| last.abs_diff(boot_us));
-                let near = |at: &(usize, &Draft)| distance(at.1) < 1_000_000;
-                if candidates().filter(near).count() == 1 {
-                    return candidates().find(near).map(|(at, _)| at);
-                }
+        let candidates = || {
+            self.drafts
+                .iter()
+                .enumerate()
+                .filter(|(_, draft)| draft.could_hold(frame))
+        };
+        if candidates().count() > 1
+            && let Some(boot_us) = frame.boot_us
+        {
+            let distance = |draft: &Draft| {
+                draft
+                    .last_boot_us
+                    .map_or(u64::MAX, |last| last.abs_diff(boot_us))
+            };
+            let near = |at: &(usize, &Draft)| distance(at.1) < 1_000_000;
+            if candidates().filter(near).count() == 1 {
+                return candidates().find(near).map(|(at, _)| at);
             }
         }
-        candidates().last().map(|(at, _)| at)
+        candidates().next_back().map(|(at, _)| at)
     }
 
     fn open(&mut self, frame: &Frame<'_>) -> usize {
@@ -175,7 +206,13 @@ impl Assembler {
                 at += 1;
             }
         }
-        let rivals: Vec<usize> = self.drafts.iter().enumerate().filter(|(_, draft)| draft.could_hold(frame)).map(|(at, _)| at).collect();
+        let rivals: Vec<usize> = self
+            .drafts
+            .iter()
+            .enumerate()
+            .filter(|(_, draft)| draft.could_hold(frame))
+            .map(|(at, _)| at)
+            .collect();
         let at = self.open(frame);
         if let Some(draft) = self.drafts.get_mut(at) {
             draft.take(line, frame, number, cut);
@@ -184,7 +221,11 @@ impl Assembler {
             }
         }
         for rival in rivals {
-            if let Some(draft) = self.drafts.get_mut(rival).filter(|draft| draft.firm.is_none()) {
+            if let Some(draft) = self
+                .drafts
+                .get_mut(rival)
+                .filter(|draft| draft.firm.is_none())
+            {
                 draft.firm = Some(Box::new(draft.clone()));
             }
         }
@@ -194,17 +235,26 @@ impl Assembler {
     fn body(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
         if let Some(tangle) = self.tangle.as_mut() {
             // Whose it is cannot be told; only what names its victim is of use.
-            if let KernelLine::Constraint(constraint) = line {
-                if let Some(pid) = constraint.pid {
-                    tangle.constraints.push((pid, number, String::from_utf8_lossy(frame.text).into_owned()));
-                }
+            if let KernelLine::Constraint(constraint) = line
+                && let Some(pid) = constraint.pid
+            {
+                tangle.constraints.push((
+                    pid,
+                    number,
+                    String::from_utf8_lossy(frame.text).into_owned(),
+                ));
             }
             return self.grow_impatient();
         }
         let Some(at) = self.holder(frame) else {
-            if line.opens() || self.opening && !matches!(line, KernelLine::Other | KernelLine::Suppressed) {
+            if line.opens()
+                || self.opening && !matches!(line, KernelLine::Other | KernelLine::Suppressed)
+            {
                 let at = self.open(frame);
-                let taken = self.drafts.get_mut(at).map(|draft| draft.take(line, frame, number, cut));
+                let taken = self
+                    .drafts
+                    .get_mut(at)
+                    .map(|draft| draft.take(line, frame, number, cut));
                 if taken != Some(Taken::Yes) {
                     self.drafts.remove(at);
                 }
@@ -213,11 +263,16 @@ impl Assembler {
             }
             return;
         };
-        let taken = self.drafts.get_mut(at).map_or(Taken::Foreign, |draft| draft.take(line, frame, number, cut));
+        let taken = self
+            .drafts
+            .get_mut(at)
+            .map_or(Taken::Foreign, |draft| draft.take(line, frame, number, cut));
         match taken {
             Taken::Yes => {}
             Taken::Foreign => {
-                let over = self.draft(at).is_some_and(|draft| draft.stage == Stage::Killed);
+                let over = self
+                    .draft(at)
+                    .is_some_and(|draft| draft.stage == Stage::Killed);
                 if over && line.opens() {
                     // The next report, its header lost.
                     self.conclude(at);
@@ -231,9 +286,22 @@ impl Assembler {
     }
 
     /// A section came twice or out of order: lines of two reports are mixed.
-    fn conflict(&mut self, at: usize, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
-        let rivals = self.drafts.iter().filter(|draft| draft.firm.is_some()).count();
-        let decided = self.draft(at).is_some_and(|draft| draft.stage >= Stage::Decision && draft.firm.is_none());
+    fn conflict(
+        &mut self,
+        at: usize,
+        line: &KernelLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) {
+        let rivals = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.firm.is_some())
+            .count();
+        let decided = self
+            .draft(at)
+            .is_some_and(|draft| draft.stage >= Stage::Decision && draft.firm.is_none());
         if rivals < 2 && decided && line.opens() {
             // A report without its kill line, then the rest of another.
             self.conclude(at);
@@ -257,26 +325,51 @@ impl Assembler {
         }
         let holder = self.holder(frame).filter(|at| {
             self.draft(*at).is_some_and(|draft| {
-                let in_group = draft.report.memcg.as_ref().is_some_and(|memcg| memcg.group_line.is_some());
-                let known = draft.report.victims.iter().any(|victim| victim.pid == killed.pid);
-                let announced = draft.report.victims.iter().any(|victim| victim.announced_only);
-                let chosen = draft.chosen().is_none_or(|pid| pid == killed.pid || announced);
+                let in_group = draft
+                    .report
+                    .memcg
+                    .as_ref()
+                    .is_some_and(|memcg| memcg.group_line.is_some());
+                let known = draft
+                    .report
+                    .victims
+                    .iter()
+                    .any(|victim| victim.pid == killed.pid);
+                let announced = draft
+                    .report
+                    .victims
+                    .iter()
+                    .any(|victim| victim.announced_only);
+                let chosen = draft
+                    .chosen()
+                    .is_none_or(|pid| pid == killed.pid || announced);
                 match draft.stage {
                     Stage::Killed => in_group || known,
                     // A child may die in place of the announced process, under a plain `Killed process`.
-                    _ => !draft.contradicts(killed.cause) && (chosen || known) && (!announced || known || killed.cause == Cause::Unsaid),
+                    _ => {
+                        !draft.contradicts(killed.cause)
+                            && (chosen || known)
+                            && (!announced || known || killed.cause == Cause::Unsaid)
+                    }
                 }
             })
         });
         let at = match holder {
             Some(at) => at,
             None => {
-                if self.is_repeated(killed.pid, killed.comm, [killed.total_vm_kib, killed.anon_rss_kib]) {
+                if self.is_repeated(
+                    killed.pid,
+                    killed.comm,
+                    [killed.total_vm_kib, killed.anon_rss_kib],
+                ) {
                     self.ignored.repeated += 1;
                     return;
                 }
                 // A decided report of the same writer that this kill is not part of, is over.
-                if let Some(at) = self.holder(frame).filter(|at| self.draft(*at).is_some_and(|draft| draft.stage == Stage::Killed)) {
+                if let Some(at) = self.holder(frame).filter(|at| {
+                    self.draft(*at)
+                        .is_some_and(|draft| draft.stage == Stage::Killed)
+                }) {
                     self.conclude(at);
                 }
                 self.open(frame)
@@ -286,13 +379,22 @@ impl Assembler {
             let index = draft.keep(frame, number);
             draft.kill(killed, index);
         }
-        self.remember(killed.pid, killed.comm, [killed.total_vm_kib, killed.anon_rss_kib]);
+        self.remember(
+            killed.pid,
+            killed.comm,
+            [killed.total_vm_kib, killed.anon_rss_kib],
+        );
     }
 
     /// In a tangle a kill line goes to the report whose own trigger it names, else it stands alone.
     fn killed_in_tangle(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
         let own = |draft: &Draft| {
-            draft.stage < Stage::Killed && draft.report.trigger.as_ref().is_some_and(|trigger| trigger.pid == Some(killed.pid))
+            draft.stage < Stage::Killed
+                && draft
+                    .report
+                    .trigger
+                    .as_ref()
+                    .is_some_and(|trigger| trigger.pid == Some(killed.pid))
         };
         let at = match self.drafts.iter().position(own) {
             Some(at) => at,
@@ -306,7 +408,10 @@ impl Assembler {
         };
         let constraint = self.tangle.as_mut().and_then(|tangle| {
             tangle.kills += 1;
-            let found = tangle.constraints.iter().position(|(pid, ..)| *pid == killed.pid)?;
+            let found = tangle
+                .constraints
+                .iter()
+                .position(|(pid, ..)| *pid == killed.pid)?;
             Some(tangle.constraints.swap_remove(found))
         });
         if let Some(draft) = self.drafts.get_mut(at) {
@@ -319,10 +424,22 @@ impl Assembler {
             let index = draft.keep(frame, number);
             draft.kill(killed, index);
         }
-        self.remember(killed.pid, killed.comm, [killed.total_vm_kib, killed.anon_rss_kib]);
+        self.remember(
+            killed.pid,
+            killed.comm,
+            [killed.total_vm_kib, killed.anon_rss_kib],
+        );
         let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
-        let waiting = self.drafts.iter().filter(|draft| draft.stage < Stage::Killed).count();
-        let done = self.drafts.iter().filter(|draft| draft.stage >= Stage::Killed).count();
+        let waiting = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage < Stage::Killed)
+            .count();
+        let done = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage >= Stage::Killed)
+            .count();
         if kills >= 2 && done >= waiting {
             self.untangle();
         }
@@ -339,12 +456,16 @@ impl Assembler {
 
     fn reaped(&mut self, line: &ReapedLine<'_>, frame: &Frame<'_>, number: u64) {
         let reaped = match (line.anon_rss_kib, line.file_rss_kib) {
-            (Some(anon_rss_kib), Some(file_rss_kib)) => {
-                Some(Reaped { anon_rss_kib, file_rss_kib, shmem_rss_kib: line.shmem_rss_kib })
-            }
+            (Some(anon_rss_kib), Some(file_rss_kib)) => Some(Reaped {
+                anon_rss_kib,
+                file_rss_kib,
+                shmem_rss_kib: line.shmem_rss_kib,
+            }),
             _ => None,
         };
-        if self.with_victim(line.pid, line.comm, frame, number, |victim| victim.reaped = victim.reaped.or(reaped)) {
+        if self.with_victim(line.pid, line.comm, frame, number, |victim| {
+            victim.reaped = victim.reaped.or(reaped)
+        }) {
             return;
         }
         if self.is_repeated(line.pid, line.comm, [None, None]) {
@@ -367,19 +488,36 @@ impl Assembler {
     }
 
     /// Applies `change` to the victim of that pid and name, wherever it is; says whether there is one.
-    fn with_victim(&mut self, pid: u32, comm: &[u8], frame: &Frame<'_>, number: u64, change: impl FnOnce(&mut Victim)) -> bool {
+    fn with_victim(
+        &mut self,
+        pid: u32,
+        comm: &[u8],
+        frame: &Frame<'_>,
+        number: u64,
+        change: impl FnOnce(&mut Victim),
+    ) -> bool {
         let comm = text(comm);
         let is_it = |victim: &Victim| victim.pid == pid && victim.comm == comm;
-        let draft = self.drafts.iter_mut().rev().find(|draft| draft.report.victims.iter().any(is_it));
+        let draft = self
+            .drafts
+            .iter_mut()
+            .rev()
+            .find(|draft| draft.report.victims.iter().any(is_it));
         let report = match draft {
             Some(draft) => {
                 draft.foreign = 0;
                 Some(&mut draft.report)
             }
-            None => self.waiting.iter_mut().rev().find(|report| report.victims.iter().any(is_it)),
+            None => self
+                .waiting
+                .iter_mut()
+                .rev()
+                .find(|report| report.victims.iter().any(is_it)),
         };
         let Some(report) = report else { return false };
-        let index = report.text.push(number, &String::from_utf8_lossy(frame.text));
+        let index = report
+            .text
+            .push(number, &String::from_utf8_lossy(frame.text));
         if let Some(victim) = report.victims.iter_mut().find(|victim| is_it(victim)) {
             victim.lines.push(index);
             change(victim);
@@ -389,9 +527,21 @@ impl Assembler {
     }
 
     fn add_to_waiting(&mut self, pid: u32, comm: &[u8], frame: &Frame<'_>, number: u64) {
-        if let Some(report) = self.waiting.back_mut().filter(|report| report.victims.iter().all(|victim| victim.pid != pid)) {
-            let index = report.text.push(number, &String::from_utf8_lossy(frame.text));
-            report.victims.push(Victim { pid, comm: text(comm), shares_memory: true, lines: vec![index], ..Victim::default() });
+        if let Some(report) = self
+            .waiting
+            .back_mut()
+            .filter(|report| report.victims.iter().all(|victim| victim.pid != pid))
+        {
+            let index = report
+                .text
+                .push(number, &String::from_utf8_lossy(frame.text));
+            report.victims.push(Victim {
+                pid,
+                comm: text(comm),
+                shares_memory: true,
+                lines: vec![index],
+                ..Victim::default()
+            });
         }
     }
 
@@ -399,7 +549,11 @@ impl Assembler {
         let mut at = 0;
         while let Some(draft) = self.drafts.get_mut(at) {
             draft.foreign += 1;
-            let patience = if draft.stage == Stage::Killed { PATIENCE_AFTER_KILL } else { PATIENCE };
+            let patience = if draft.stage == Stage::Killed {
+                PATIENCE_AFTER_KILL
+            } else {
+                PATIENCE
+            };
             if draft.foreign > patience {
                 self.conclude(at);
             } else {
@@ -416,7 +570,10 @@ impl Assembler {
         let Some(boot_us) = frame.boot_us else { return };
         let mut at = 0;
         while let Some(draft) = self.drafts.get(at) {
-            let stale = draft.could_hold(frame) && draft.last_boot_us.is_some_and(|last| boot_us.saturating_sub(last) > GAP_US);
+            let stale = draft.could_hold(frame)
+                && draft
+                    .last_boot_us
+                    .is_some_and(|last| boot_us.saturating_sub(last) > GAP_US);
             if stale && self.drafts.len() == 1 {
                 self.conclude(at);
             } else {
@@ -444,7 +601,11 @@ impl Assembler {
     /// Reports leave in their order, as soon as nothing more is to be expected of the first.
     fn release(&mut self) {
         while let Some(first) = self.waiting.front() {
-            let done = first.victims.iter().all(|victim| victim.reaped.is_some() || victim.reap_failed) && !first.victims.is_empty();
+            let done = first
+                .victims
+                .iter()
+                .all(|victim| victim.reaped.is_some() || victim.reap_failed)
+                && !first.victims.is_empty();
             if !done && self.waiting.len() <= WAITING {
                 return;
             }
@@ -455,7 +616,9 @@ impl Assembler {
     fn is_repeated(&self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2]) -> bool {
         let comm = text(comm);
         self.remembered.iter().any(|known| {
-            known.pid == pid && known.comm == comm && (sizes == [None, None] || known.sizes == sizes)
+            known.pid == pid
+                && known.comm == comm
+                && (sizes == [None, None] || known.sizes == sizes)
         })
     }
 
@@ -463,6 +626,10 @@ impl Assembler {
         if self.remembered.len() >= REMEMBERED {
             self.remembered.pop_front();
         }
-        self.remembered.push_back(Remembered { pid, comm: text(comm), sizes });
+        self.remembered.push_back(Remembered {
+            pid,
+            comm: text(comm),
+            sizes,
+        });
     }
 }

@@ -42,7 +42,9 @@ impl<'a> Cursor<'a> {
         let mut rest = self.0;
         let mut any = false;
         while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-            value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+            value = value
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
             rest = tail;
             any = true;
         }
@@ -79,7 +81,11 @@ impl<'a> Cursor<'a> {
     /// A hexadecimal number after `0x`.
     pub(crate) fn hex(&mut self) -> Option<u64> {
         self.need(b"0x")?;
-        let length = self.0.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let length = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
         let (digits, rest) = self.0.split_at_checked(length)?;
         let value = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         self.0 = rest;

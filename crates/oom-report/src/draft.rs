@@ -17,7 +17,8 @@ use crate::kernel::trigger::{CpuLine, Header};
 use crate::kernel::{KernelLine, memcg};
 use crate::kernel_version::KernelVersion;
 use crate::report::{
-    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, StatUnit, Trigger, Victim,
+    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, StatUnit,
+    Trigger, Victim,
 };
 use crate::time::Assumptions;
 
@@ -78,8 +79,14 @@ impl Draft {
                 Origin::Unverified | Origin::Other => Provenance::Unverified,
             },
             time: assumptions.stamp(frame.boot_us, frame.time),
-            node: frame.host.map(text).or_else(|| assumptions.node.as_deref().map(SmolStr::new)),
-            boot_id: frame.boot_id.map(text).or_else(|| assumptions.boot_id.as_deref().map(SmolStr::new)),
+            node: frame
+                .host
+                .map(text)
+                .or_else(|| assumptions.node.as_deref().map(SmolStr::new)),
+            boot_id: frame
+                .boot_id
+                .map(text)
+                .or_else(|| assumptions.boot_id.as_deref().map(SmolStr::new)),
             ..OomReport::default()
         };
         Self {
@@ -118,20 +125,40 @@ impl Draft {
         self.last_boot_us = frame.boot_us.or(self.last_boot_us);
         match std::str::from_utf8(frame.text) {
             Ok(text) => self.report.text.push(number, text),
-            Err(_) => self.report.text.push(number, &String::from_utf8_lossy(frame.text)),
+            Err(_) => self
+                .report
+                .text
+                .push(number, &String::from_utf8_lossy(frame.text)),
         }
     }
 
     /// Takes a line if it belongs here. Kill and reaper lines go through [`Draft::kill`] and the assembler.
-    pub(crate) fn take(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
-        if self.stage == Stage::Killed && !matches!(line, KernelLine::Group(_) | KernelLine::Outcome(_)) {
+    pub(crate) fn take(
+        &mut self,
+        line: &KernelLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) -> Taken {
+        if self.stage == Stage::Killed
+            && !matches!(line, KernelLine::Group(_) | KernelLine::Outcome(_))
+        {
             return Taken::Foreign;
         }
         match line {
             KernelLine::Other => self.take_row_of_open_list(frame, number, cut),
             KernelLine::Header(header) => self.take_header(header, frame, number),
-            KernelLine::Cpuset { cpuset, mems_allowed } => {
-                if self.stage > Stage::Stack || self.report.trigger.as_ref().is_some_and(|known| known.cpuset.is_some()) {
+            KernelLine::Cpuset {
+                cpuset,
+                mems_allowed,
+            } => {
+                if self.stage > Stage::Stack
+                    || self
+                        .report
+                        .trigger
+                        .as_ref()
+                        .is_some_and(|known| known.cpuset.is_some())
+                {
                     return Taken::Foreign;
                 }
                 self.keep(frame, number);
@@ -142,7 +169,13 @@ impl Draft {
             }
             KernelLine::Cpu(cpu) => self.take_cpu(cpu, frame, number),
             KernelLine::Hardware(hardware) => {
-                if self.stage > Stage::Stack || self.report.trigger.as_ref().is_none_or(|known| known.hardware.is_some()) {
+                if self.stage > Stage::Stack
+                    || self
+                        .report
+                        .trigger
+                        .as_ref()
+                        .is_none_or(|known| known.hardware.is_some())
+                {
                     return Taken::Foreign;
                 }
                 self.keep(frame, number);
@@ -172,7 +205,13 @@ impl Draft {
                 Taken::Yes
             }
             KernelLine::TaskIn { victim, limit } => {
-                if self.report.memcg.as_ref().is_some_and(|memcg| memcg.path_line.is_some()) || self.stage >= Stage::Table {
+                if self
+                    .report
+                    .memcg
+                    .as_ref()
+                    .is_some_and(|memcg| memcg.path_line.is_some())
+                    || self.stage >= Stage::Table
+                {
                     return Taken::Conflict;
                 }
                 let index = self.enter(Stage::Memory, frame, number);
@@ -291,7 +330,9 @@ impl Draft {
         trigger.cpu_line = Some(index);
         if let Some(release) = cpu.release {
             self.report.kernel_release = Some(text(release));
-            self.report.kernel = std::str::from_utf8(release).ok().and_then(KernelVersion::parse);
+            self.report.kernel = std::str::from_utf8(release)
+                .ok()
+                .and_then(KernelVersion::parse);
         }
         Taken::Yes
     }
@@ -300,7 +341,11 @@ impl Draft {
         if self.stage >= Stage::Table {
             return Taken::Conflict;
         }
-        let known = self.report.memcg.as_ref().is_some_and(|memcg| counter(memcg, usage.kind).line.is_some());
+        let known = self
+            .report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| counter(memcg, usage.kind).line.is_some());
         if known {
             return Taken::Conflict;
         }
@@ -314,7 +359,13 @@ impl Draft {
         Taken::Yes
     }
 
-    fn take_stats(&mut self, stats: &StatsLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
+    fn take_stats(
+        &mut self,
+        stats: &StatsLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) -> Taken {
         if self.stage >= Stage::Table {
             return Taken::Conflict;
         }
@@ -323,7 +374,11 @@ impl Draft {
         let entry = MemcgStats {
             path: Some(stats.path).filter(|path| !path.is_empty()).map(text),
             fields: read_inline(stats.inline, cut),
-            unit: if inline { StatUnit::KB } else { StatUnit::Bytes },
+            unit: if inline {
+                StatUnit::KB
+            } else {
+                StatUnit::Bytes
+            },
             line: Some(index),
         };
         self.memcg().stats.push(entry);
@@ -334,7 +389,9 @@ impl Draft {
     /// Rows that mean something only behind the line that announces them.
     fn take_row_of_open_list(&mut self, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
         if self.stats_open && self.stage == Stage::Memory {
-            let found = read_stat(frame.text).filter(|_| !cut).map(|row| (row, StatUnit::Bytes));
+            let found = read_stat(frame.text)
+                .filter(|_| !cut)
+                .map(|row| (row, StatUnit::Bytes));
             // v1 from 5.2 on prints `cache 1234` rows; builds between print `cache:1234KB` rows.
             let found = found.or_else(|| {
                 let row = memcg::read_inline(frame.text, cut).0;
@@ -362,15 +419,28 @@ impl Draft {
             return Taken::Foreign;
         }
         let guessed = self.columns.is_none();
-        let Some(columns) = self.columns.or_else(|| Columns::guess(row)) else { return Taken::Foreign };
+        let Some(columns) = self.columns.or_else(|| Columns::guess(row)) else {
+            return Taken::Foreign;
+        };
         let index = u32::try_from(self.report.text.len()).unwrap_or(u32::MAX);
-        let Some(task) = columns.read(row, index) else { return Taken::Foreign };
+        let Some(task) = columns.read(row, index) else {
+            return Taken::Foreign;
+        };
         // The same row again is another report's; ascending pids are the usual order, so only the last rows are looked at.
-        if self.report.tasks.iter().rev().take(64).any(|known| known.pid == task.pid) {
+        if self
+            .report
+            .tasks
+            .iter()
+            .rev()
+            .take(64)
+            .any(|known| known.pid == task.pid)
+        {
             return Taken::Conflict;
         }
         if guessed {
-            self.report.doubts.push((Doubt::TableHeaderMissing, Some(index)));
+            self.report
+                .doubts
+                .push((Doubt::TableHeaderMissing, Some(index)));
             self.columns = Some(columns);
         }
         self.enter(Stage::Table, frame, number);
@@ -378,7 +448,12 @@ impl Draft {
         Taken::Yes
     }
 
-    fn take_constraint(&mut self, line: &ConstraintLine<'_>, frame: &Frame<'_>, number: u64) -> Taken {
+    fn take_constraint(
+        &mut self,
+        line: &ConstraintLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+    ) -> Taken {
         if self.report.constraint_line.is_some() {
             return Taken::Conflict;
         }
@@ -406,13 +481,23 @@ impl Draft {
         if line.oom_memcg.is_some() || line.task_memcg.is_some() {
             let memcg = self.memcg();
             memcg.path = line.oom_memcg.map(text).or_else(|| memcg.path.take());
-            memcg.victim_path = line.task_memcg.map(text).or_else(|| memcg.victim_path.take());
+            memcg.victim_path = line
+                .task_memcg
+                .map(text)
+                .or_else(|| memcg.victim_path.take());
             memcg.path_line = Some(index);
         }
         let trigger = self.report.trigger.get_or_insert_with(Trigger::default);
         trigger.cpuset = line.cpuset.map(text).or_else(|| trigger.cpuset.take());
-        trigger.mems_allowed = line.mems_allowed.map(text).or_else(|| trigger.mems_allowed.take());
-        trigger.nodemask = line.nodemask.filter(|mask| *mask != b"(null)").map(text).or_else(|| trigger.nodemask.take());
+        trigger.mems_allowed = line
+            .mems_allowed
+            .map(text)
+            .or_else(|| trigger.mems_allowed.take());
+        trigger.nodemask = line
+            .nodemask
+            .filter(|mask| *mask != b"(null)")
+            .map(text)
+            .or_else(|| trigger.nodemask.take());
     }
 
     /// The pid that the `oom-kill:` line names.
@@ -425,7 +510,14 @@ impl Draft {
     }
 
     /// Adds the process that a `Kill process` line announces.
-    pub(crate) fn announce(&mut self, pid: u32, comm: &[u8], score: Option<u64>, cause: Cause, index: LineIndex) {
+    pub(crate) fn announce(
+        &mut self,
+        pid: u32,
+        comm: &[u8],
+        score: Option<u64>,
+        cause: Cause,
+        index: LineIndex,
+    ) {
         self.stage = self.stage.max(Stage::Decision);
         self.note_cause(cause);
         self.report.victims.push(Victim {
@@ -442,8 +534,17 @@ impl Draft {
     pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
         self.stage = Stage::Killed;
         self.note_cause(killed.cause);
-        let group_kill = self.report.memcg.as_ref().is_some_and(|memcg| memcg.group_line.is_some());
-        if let Some(known) = self.report.victims.iter_mut().find(|known| known.pid == killed.pid) {
+        let group_kill = self
+            .report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| memcg.group_line.is_some());
+        if let Some(known) = self
+            .report
+            .victims
+            .iter_mut()
+            .find(|known| known.pid == killed.pid)
+        {
             // A group kill names the first victim again, when parts of it are gone already.
             known.lines.push(index);
             known.announced_only = false;
@@ -452,8 +553,13 @@ impl Draft {
                 fill(known, killed);
             }
         } else {
-            let mut victim =
-                Victim { pid: killed.pid, comm: text(killed.comm), group_kill, lines: vec![index], ..Victim::default() };
+            let mut victim = Victim {
+                pid: killed.pid,
+                comm: text(killed.comm),
+                group_kill,
+                lines: vec![index],
+                ..Victim::default()
+            };
             fill(&mut victim, killed);
             self.report.victims.push(victim);
         }
@@ -485,15 +591,23 @@ impl Draft {
             time: report.time,
             node: report.node,
             boot_id: report.boot_id,
-            trigger: report.trigger.filter(|trigger| trigger.line.is_some()).map(|trigger| Trigger {
-                // The call trace and what the `oom-kill:` line adds stand after the header.
-                stack: Vec::new(),
-                page_fault: false,
-                ..trigger
-            }),
+            trigger: report
+                .trigger
+                .filter(|trigger| trigger.line.is_some())
+                .map(|trigger| Trigger {
+                    // The call trace and what the `oom-kill:` line adds stand after the header.
+                    stack: Vec::new(),
+                    page_fault: false,
+                    ..trigger
+                }),
             ..OomReport::default()
         };
-        if let Some(trigger) = self.report.trigger.as_mut().filter(|trigger| trigger.cpu_line.is_none()) {
+        if let Some(trigger) = self
+            .report
+            .trigger
+            .as_mut()
+            .filter(|trigger| trigger.cpu_line.is_none())
+        {
             trigger.pid = None;
         }
         self.stage = self.stage.min(Stage::Header);
@@ -508,10 +622,14 @@ impl Draft {
     /// Whether a kill line's own words contradict what is known of this report.
     pub(crate) fn contradicts(&self, cause: Cause) -> bool {
         match cause {
-            Cause::Memcg => matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong,
-            Cause::Machine | Cause::AllocatingTask => {
-                self.report.memcg.as_ref().is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some())
+            Cause::Memcg => {
+                matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong
             }
+            Cause::Machine | Cause::AllocatingTask => self
+                .report
+                .memcg
+                .as_ref()
+                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some()),
             Cause::Unsaid => false,
         }
     }

@@ -77,25 +77,35 @@ pub(crate) struct Scratch {
 
 /// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the
 /// same file, learned by [`embedded`].
-pub(crate) fn frame<'a>(line: &'a [u8], prefix: Option<&[u8]>, scratch: &'a mut Scratch) -> Frame<'a> {
+pub(crate) fn frame<'a>(
+    line: &'a [u8],
+    prefix: Option<&[u8]>,
+    scratch: &'a mut Scratch,
+) -> Frame<'a> {
     let Scratch { json, unescaped } = scratch;
     let mut frame = Frame::bare(line);
     peel::peel(&mut frame);
-    if !frame.framed {
-        if let Some(rest) = prefix.and_then(|prefix| line.strip_prefix(prefix)) {
-            frame = Frame::bare(rest);
-            frame.framed = true;
-            frame.cap = Origin::KernelTag;
-            peel::peel(&mut frame);
-        }
+    if !frame.framed
+        && let Some(rest) = prefix.and_then(|prefix| line.strip_prefix(prefix))
+    {
+        frame = Frame::bare(rest);
+        frame.framed = true;
+        frame.cap = Origin::KernelTag;
+        peel::peel(&mut frame);
     }
-    if frame.text.first() == Some(&b'{') && frame.origin != Origin::Other && json::decode(frame.text, json) {
+    if frame.text.first() == Some(&b'{')
+        && frame.origin != Origin::Other
+        && json::decode(frame.text, json)
+    {
         frame = json.frame(frame);
         if json.peel_inner() {
             peel::peel(&mut frame);
         }
     }
-    if frame.framed && memchr::memchr(b'\\', frame.text).is_some() && kmsg::unescape(frame.text, unescaped) {
+    if frame.framed
+        && memchr::memchr(b'\\', frame.text).is_some()
+        && kmsg::unescape(frame.text, unescaped)
+    {
         frame.text = unescaped;
     }
     frame

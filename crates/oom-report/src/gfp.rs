@@ -8,5 +8,8 @@ pub struct GfpDecoded {
 }
 /// d
 pub fn decode(_: u64, _: crate::kernel_version::KernelVersion) -> GfpDecoded {
-    GfpDecoded { flags: vec![], unknown_bits: 0 }
+    GfpDecoded {
+        flags: vec![],
+        unknown_bits: 0,
+    }
 }

@@ -18,7 +18,10 @@ pub(crate) enum KernelLine<'a> {
     /// `COMM invoked oom-killer: ...`
     Header(trigger::Header<'a>),
     /// `COMM cpuset=NAME mems_allowed=LIST` (before 4.20)
-    Cpuset { cpuset: &'a [u8], mems_allowed: &'a [u8] },
+    Cpuset {
+        cpuset: &'a [u8],
+        mems_allowed: &'a [u8],
+    },
     /// `CPU: N PID: N Comm: ...`
     Cpu(trigger::CpuLine<'a>),
     /// `Hardware name: ...`
@@ -78,7 +81,9 @@ impl KernelLine<'_> {
             | Self::Reaped(_)
             | Self::ReapFailed { .. } => true,
             Self::Usage(usage) => usage.kind == memcg::CounterKind::Memory,
-            Self::Outcome(outcome) => matches!(outcome, Outcome::NoKillableProcesses | Outcome::Panic),
+            Self::Outcome(outcome) => {
+                matches!(outcome, Outcome::NoKillableProcesses | Outcome::Panic)
+            }
             Self::Group(_)
             | Self::TaskIn { .. }
             | Self::Cpuset { .. }
@@ -100,7 +105,11 @@ impl KernelLine<'_> {
 /// Reads one line. `cut` says that the text ends before the kernel's did (end of input, pager mark): what stands
 /// at its very end is then not believed.
 pub(crate) fn read(text: &[u8], cut: bool) -> KernelLine<'_> {
-    let text = if cut { without_doubtful_end(text) } else { text };
+    let text = if cut {
+        without_doubtful_end(text)
+    } else {
+        text
+    };
     match text.first() {
         Some(b'[') => read_bracket(text, cut),
         Some(b' ' | b'\t' | b'<' | b'?') => read_indented(text),
@@ -112,7 +121,11 @@ pub(crate) fn read(text: &[u8], cut: bool) -> KernelLine<'_> {
 fn read_bracket(text: &[u8], cut: bool) -> KernelLine<'_> {
     if table::is_row(text) {
         // The name ends the row: of a cut row it may be a part only.
-        return if cut { KernelLine::Other } else { KernelLine::TaskRow(text) };
+        return if cut {
+            KernelLine::Other
+        } else {
+            KernelLine::TaskRow(text)
+        };
     }
     if let Some(columns) = table::read_header(text) {
         return KernelLine::TableHeader(columns);
@@ -140,7 +153,9 @@ fn read_text(first: u8, text: &[u8], cut: bool) -> KernelLine<'_> {
         return KernelLine::TasksState;
     }
     let found = match first {
-        b'M' | b'O' | b'K' | b'T' | b'o' | b'S' | b's' => kill::read(text, cut).or_else(|| memcg::read(text, cut)),
+        b'M' | b'O' | b'K' | b'T' | b'o' | b'S' | b's' => {
+            kill::read(text, cut).or_else(|| memcg::read(text, cut))
+        }
         b'm' | b'k' => memcg::read(text, cut),
         b'C' | b'H' | b'P' | b'R' => trigger::read_cpu(text),
         _ => None,
@@ -157,12 +172,16 @@ fn read_text(first: u8, text: &[u8], cut: bool) -> KernelLine<'_> {
 
 /// `printk: 12 messages suppressed.`, `dump_header: 3 callbacks suppressed`, `oom_kill_process: ...`
 fn suppressed(text: &[u8]) -> Option<KernelLine<'_>> {
-    (text.trim_ascii_end().ends_with(b"callbacks suppressed") || crate::cursor::contains(text, b"messages suppressed"))
-        .then_some(KernelLine::Suppressed)
+    (text.trim_ascii_end().ends_with(b"callbacks suppressed")
+        || crate::cursor::contains(text, b"messages suppressed"))
+    .then_some(KernelLine::Suppressed)
 }
 
 /// Digits at the end of a cut line may be the first digits of a longer number.
 fn without_doubtful_end(text: &[u8]) -> &[u8] {
-    let kept = text.iter().rposition(|byte| !byte.is_ascii_digit() && *byte != b'-').map_or(0, |at| at + 1);
+    let kept = text
+        .iter()
+        .rposition(|byte| !byte.is_ascii_digit() && *byte != b'-')
+        .map_or(0, |at| at + 1);
     text.get(..kept).unwrap_or(text)
 }

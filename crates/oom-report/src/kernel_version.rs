@@ -13,6 +13,10 @@ impl KernelVersion {
     /// p
     pub fn parse(s: &str) -> Option<Self> {
         let mut it = s.split(['.', '-']);
-        Some(Self { major: it.next()?.parse().ok()?, minor: it.next()?.parse().ok()?, patch: 0 })
+        Some(Self {
+            major: it.next()?.parse().ok()?,
+            minor: it.next()?.parse().ok()?,
+            patch: 0,
+        })
     }
 }

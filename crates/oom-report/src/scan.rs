@@ -70,7 +70,7 @@ struct Position {
 impl Scanner {
     /// A scanner for one log.
     pub fn new(assumptions: Assumptions) -> Self {
-        let assembler = Assembler { assumptions, ..Assembler::default() };
+        let assembler = Assembler::new(assumptions);
         Self {
             assembler,
             scratch: Scratch::default(),
@@ -82,7 +82,10 @@ impl Scanner {
 
     /// The same, but reading every line: slow, and with the same result.
     pub fn line_by_line(assumptions: Assumptions) -> Self {
-        Self { every_line: true, ..Self::new(assumptions) }
+        Self {
+            every_line: true,
+            ..Self::new(assumptions)
+        }
     }
 
     /// What was seen and not reported.
@@ -139,12 +142,26 @@ impl Scanner {
         self.read_stream(&mut stream, searched_from, end, true, sink);
         self.assembler.finish();
         self.hand_over(sink);
-        let unread = stream.buffer.get(stream.position.offset..).unwrap_or_default();
-        stream.position.lines + memchr::memchr_iter(b'\n', unread).count() as u64 + u64::from(!unread.is_empty() && !unread.ends_with(b"\n"))
+        let unread = stream
+            .buffer
+            .get(stream.position.offset..)
+            .unwrap_or_default();
+        stream.position.lines
+            + memchr::memchr_iter(b'\n', unread).count() as u64
+            + u64::from(!unread.is_empty() && !unread.ends_with(b"\n"))
     }
 
-    fn read_stream(&mut self, stream: &mut Stream, from: usize, end: usize, last: bool, sink: Sink<'_>) {
-        let Some(unsearched) = stream.buffer.get(from..end) else { return };
+    fn read_stream(
+        &mut self,
+        stream: &mut Stream,
+        from: usize,
+        end: usize,
+        last: bool,
+        sink: Sink<'_>,
+    ) {
+        let Some(unsearched) = stream.buffer.get(from..end) else {
+            return;
+        };
         let (mut hits, newlines) = parallel::hits(unsearched, unsearched.len(), self.every_line);
         let position = stream.position;
         let between = stream.buffer.get(position.offset..from).unwrap_or_default();
@@ -153,18 +170,26 @@ impl Scanner {
             hit.offset += from;
         }
         let mut position = position;
-        let Some(bytes) = stream.buffer.get(..end) else { return };
+        let Some(bytes) = stream.buffer.get(..end) else {
+            return;
+        };
         self.walk(bytes, end, &hits, lines_before, &mut position, last, sink);
         stream.search_again = !last && self.at_open_entry(bytes, position.offset);
         if !self.assembler.is_active() && !last && !stream.search_again {
-            position = Position { offset: end, lines: lines_before + newlines, floor: position.floor };
+            position = Position {
+                offset: end,
+                lines: lines_before + newlines,
+                floor: position.floor,
+            };
         }
         stream.position = position;
     }
 
     /// Whether an unfinished journal entry stands at `offset`.
     fn at_open_entry(&self, bytes: &[u8], offset: usize) -> bool {
-        bytes.get(offset..).is_some_and(|rest| rest.starts_with(journal_export::START) && journal_export::read(rest, false).is_none())
+        bytes.get(offset..).is_some_and(|rest| {
+            rest.starts_with(journal_export::START) && journal_export::read(rest, false).is_none()
+        })
     }
 
     /// Goes through `bytes[..end]` from `position`, along `hits` (absolute offsets; their line counts start at
@@ -188,8 +213,14 @@ impl Scanner {
                 }
                 position.floor = position.offset;
             } else {
-                let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else { break };
-                let start = self.record_start(bytes, hit.offset, position.floor.max(position.offset.min(hit.offset)));
+                let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else {
+                    break;
+                };
+                let start = self.record_start(
+                    bytes,
+                    hit.offset,
+                    position.floor.max(position.offset.min(hit.offset)),
+                );
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
@@ -226,8 +257,11 @@ impl Scanner {
         let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
         let rest = bytes.get(line..).unwrap_or_default();
         // In an export entry the text is one of several lines; a binary text does not even begin its line.
-        let field = rest.iter().position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
-        let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'=')) || rest.get(..9).is_some_and(|head| head.contains(&0));
+        let field = rest
+            .iter()
+            .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
+        let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
+            || rest.get(..9).is_some_and(|head| head.contains(&0));
         if maybe_entry {
             let within = bytes.get(floor..line).unwrap_or_default();
             if let Some(at) = memchr::memmem::rfind(within, b"\n__CURSOR=") {
@@ -246,10 +280,19 @@ impl Scanner {
 
     /// Reads the line or entry at `position` and moves behind it. `false` when it is not all there yet.
     fn step(&mut self, bytes: &[u8], end: usize, position: &mut Position, last: bool) -> bool {
-        let Some(rest) = bytes.get(position.offset..end).filter(|rest| !rest.is_empty()) else { return false };
+        let Some(rest) = bytes
+            .get(position.offset..end)
+            .filter(|rest| !rest.is_empty())
+        else {
+            return false;
+        };
         if is_entry(rest) {
             // Entries may reach beyond the part searched so far.
-            let rest = if last { rest } else { bytes.get(position.offset..).unwrap_or(rest) };
+            let rest = if last {
+                rest
+            } else {
+                bytes.get(position.offset..).unwrap_or(rest)
+            };
             let whole = last || end == bytes.len();
             let Some(entry) = journal_export::read(rest, whole && last) else {
                 if rest.len() < LONGEST_LINE {
@@ -302,7 +345,10 @@ impl Scanner {
         if let Some(length) = embedded::prefix_length(line) {
             return line.get(..length).map(<[u8]>::to_vec);
         }
-        let known = self.prefix.as_ref().filter(|_| self.assembler.is_active())?;
+        let known = self
+            .prefix
+            .as_ref()
+            .filter(|_| self.assembler.is_active())?;
         let candidate = line.get(..known.len())?;
         let rest = line.get(known.len()..)?;
         (candidate.last() == known.last() && !is_unclear(rest, false)).then(|| candidate.to_vec())
@@ -315,19 +361,28 @@ impl Stream {
         if self.search_again {
             return self.position.offset;
         }
-        memchr::memrchr(b'\n', &self.buffer).map_or(0, |end| end + 1).max(self.position.offset)
+        memchr::memrchr(b'\n', &self.buffer)
+            .map_or(0, |end| end + 1)
+            .max(self.position.offset)
     }
 
     /// Drops what is no longer needed, and gives up a line that has no end.
     fn trim(&mut self) {
-        let drop = self.position.offset.saturating_sub(KEPT_BEHIND).max(self.position.floor.min(self.position.offset));
+        let drop = self
+            .position
+            .offset
+            .saturating_sub(KEPT_BEHIND)
+            .max(self.position.floor.min(self.position.offset));
         let drop = drop.min(self.position.offset);
         self.buffer.drain(..drop);
         self.position.offset -= drop;
         self.position.floor = self.position.floor.saturating_sub(drop);
         if self.buffer.len() - self.position.offset > LONGEST_LINE + KEPT_BEHIND {
             let partial = memchr::memrchr(b'\n', &self.buffer).map_or(0, |end| end + 1);
-            let unread = self.buffer.get(self.position.offset..partial).unwrap_or_default();
+            let unread = self
+                .buffer
+                .get(self.position.offset..partial)
+                .unwrap_or_default();
             self.position.lines += memchr::memchr_iter(b'\n', unread).count() as u64;
             self.buffer.clear();
             self.position.offset = 0;
@@ -358,5 +413,9 @@ fn cut_mark(line: &[u8]) -> Option<&[u8]> {
     }
     // `less -S` and journalctl's pager: a lone `>` at the edge of the screen; `<TASK>` and `</TASK>` are the kernel's.
     let shown = line.strip_suffix(b">")?;
-    (line.len() >= 40 && !shown.ends_with(b"TASK") && !shown.ends_with(b"IRQ") && !shown.ends_with(b"NMI")).then_some(shown)
+    (line.len() >= 40
+        && !shown.ends_with(b"TASK")
+        && !shown.ends_with(b"IRQ")
+        && !shown.ends_with(b"NMI"))
+    .then_some(shown)
 }

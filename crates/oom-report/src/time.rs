@@ -49,7 +49,14 @@ pub struct Assumptions {
 impl Default for Assumptions {
     /// Nothing known but UTC.
     fn default() -> Self {
-        Self { last_written: None, year: None, zone: TimeZone::UTC, boot: None, node: None, boot_id: None }
+        Self {
+            last_written: None,
+            year: None,
+            zone: TimeZone::UTC,
+            boot: None,
+            node: None,
+            boot_id: None,
+        }
     }
 }
 
@@ -59,7 +66,11 @@ impl Assumptions {
         let wall = self.wall(time).or_else(|| {
             let since = SignedDuration::from_micros(i64::try_from(boot_us?).ok()?);
             let timestamp = self.boot?.checked_add(since).ok()?;
-            Some(WallTime { timestamp, year_assumed: false, zone_assumed: false })
+            Some(WallTime {
+                timestamp,
+                year_assumed: false,
+                zone_assumed: false,
+            })
         });
         Stamp { boot_us, wall }
     }
@@ -72,13 +83,31 @@ impl Assumptions {
                 year_assumed: false,
                 zone_assumed: false,
             }),
-            RawTime::Civil { year, month, day, hour, minute, second, nanosecond, offset_s } => {
+            RawTime::Civil {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+                nanosecond,
+                offset_s,
+            } => {
                 let civil = |year: i16| {
                     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
                     let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(minute).ok()?);
                     // A leap second is told as the second before it.
                     let second = i8::try_from(second.min(59)).ok()?;
-                    DateTime::new(year, month, day, hour, minute, second, i32::try_from(nanosecond).ok()?).ok()
+                    DateTime::new(
+                        year,
+                        month,
+                        day,
+                        hour,
+                        minute,
+                        second,
+                        i32::try_from(nanosecond).ok()?,
+                    )
+                    .ok()
                 };
                 let zone = match offset_s {
                     Some(seconds) => TimeZone::fixed(Offset::from_seconds(seconds).ok()?),
@@ -89,13 +118,21 @@ impl Assumptions {
                     Some(year) => instant(year)?,
                     None => {
                         let last = self.last_written?;
-                        let latest = last.checked_add(SignedDuration::from_hours(24)).unwrap_or(last);
+                        let latest = last
+                            .checked_add(SignedDuration::from_hours(24))
+                            .unwrap_or(last);
                         let year = zone.to_datetime(latest).year();
                         // 29 February may be four years back.
-                        (0..5).find_map(|back| instant(year - back).filter(|instant| *instant <= latest))?
+                        (0..5).find_map(|back| {
+                            instant(year - back).filter(|instant| *instant <= latest)
+                        })?
                     }
                 };
-                Some(WallTime { timestamp, year_assumed: year.is_none(), zone_assumed: offset_s.is_none() })
+                Some(WallTime {
+                    timestamp,
+                    year_assumed: year.is_none(),
+                    zone_assumed: offset_s.is_none(),
+                })
             }
         }
     }
@@ -109,5 +146,6 @@ pub(crate) fn epoch(value: f64) -> Option<RawTime> {
         microseconds if microseconds < 1e17 => value,
         _ => value / 1e3,
     };
-    (microseconds.is_finite() && microseconds > 0.0).then_some(RawTime::EpochUs(microseconds as i64))
+    (microseconds.is_finite() && microseconds > 0.0)
+        .then_some(RawTime::EpochUs(microseconds as i64))
 }

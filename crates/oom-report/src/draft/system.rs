@@ -7,9 +7,21 @@ use crate::kernel::show_mem::{self, ShowMemLine};
 use crate::report::{HugePages, NodeMemory, Slab, SystemMemory, Zone};
 
 impl Draft {
-    pub(super) fn take_show_mem(&mut self, line: &ShowMemLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
-        if self.stage > Stage::Memory || self.stage == Stage::Nothing && *line != ShowMemLine::Start && !self.mem_info_seen {
-            return if *line == ShowMemLine::Start { Taken::Conflict } else { Taken::Foreign };
+    pub(super) fn take_show_mem(
+        &mut self,
+        line: &ShowMemLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) -> Taken {
+        if self.stage > Stage::Memory
+            || self.stage == Stage::Nothing && *line != ShowMemLine::Start && !self.mem_info_seen
+        {
+            return if *line == ShowMemLine::Start {
+                Taken::Conflict
+            } else {
+                Taken::Foreign
+            };
         }
         if *line == ShowMemLine::Start {
             if self.mem_info_seen {
@@ -21,7 +33,10 @@ impl Draft {
         let system = self.report.system.get_or_insert_with(SystemMemory::default);
         match line {
             ShowMemLine::Start => system.line = Some(index),
-            ShowMemLine::Counters(fields) => system.mem_info.0.extend(show_mem::fields(fields, b"", cut).0),
+            ShowMemLine::Counters(fields) => system
+                .mem_info
+                .0
+                .extend(show_mem::fields(fields, b"", cut).0),
             ShowMemLine::Node { node, fields } => system.nodes.push(NodeMemory {
                 node: *node,
                 fields_kib: show_mem::fields(fields, b"kB", cut),
@@ -42,7 +57,10 @@ impl Draft {
             }
             ShowMemLine::FreeAreas { node, name, areas } => {
                 let free_areas = show_mem::free_areas(areas);
-                let known = system.zones.iter_mut().find(|zone| zone.node == *node && zone.name.as_bytes() == *name);
+                let known = system
+                    .zones
+                    .iter_mut()
+                    .find(|zone| zone.node == *node && zone.name.as_bytes() == *name);
                 match known {
                     Some(zone) => {
                         zone.free_areas = free_areas;
@@ -57,8 +75,18 @@ impl Draft {
                     }),
                 }
             }
-            ShowMemLine::HugePages { node, total, free, size_kib } => {
-                system.huge_pages.push(HugePages { node: *node, total: *total, free: *free, size_kib: *size_kib });
+            ShowMemLine::HugePages {
+                node,
+                total,
+                free,
+                size_kib,
+            } => {
+                system.huge_pages.push(HugePages {
+                    node: *node,
+                    total: *total,
+                    free: *free,
+                    size_kib: *size_kib,
+                });
             }
             ShowMemLine::Pages { pages, key } => system.mem_info.0.push(((*key).into(), *pages)),
             ShowMemLine::SwapFree(kib) => {
@@ -77,10 +105,16 @@ impl Draft {
 
     /// A row of `Unreclaimable slab info`.
     pub(super) fn take_slab_row(&mut self, frame: &Frame<'_>, number: u64) -> Taken {
-        let Some((name, used_kib, total_kib)) = show_mem::slab_row(frame.text) else { return Taken::Foreign };
+        let Some((name, used_kib, total_kib)) = show_mem::slab_row(frame.text) else {
+            return Taken::Foreign;
+        };
         self.keep(frame, number);
         if let Some(system) = self.report.system.as_mut() {
-            system.slab.push(Slab { name, used_kib, total_kib });
+            system.slab.push(Slab {
+                name,
+                used_kib,
+                total_kib,
+            });
         }
         Taken::Yes
     }

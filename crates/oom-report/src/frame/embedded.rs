@@ -18,16 +18,25 @@ const STARTS: &[&[u8]] = &[
 /// Length of what stands before the line proper; `None` when nothing of the kind is found.
 pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
     let limit = line.len().min(400);
-    (1..limit).find(|at| begins_form(line, *at)).or_else(|| begins_text(line))
+    (1..limit)
+        .find(|at| begins_form(line, *at))
+        .or_else(|| begins_text(line))
 }
 
 /// Whether a known form begins at `at`, where a separator stands before it.
 fn begins_form(line: &[u8], at: usize) -> bool {
-    let Some(before) = line.get(at - 1) else { return false };
-    if !matches!(before, b' ' | b'\t' | b':' | b'|' | b']' | b'>' | b'-' | b',' | b'"' | b'=' | b')') {
+    let Some(before) = line.get(at - 1) else {
+        return false;
+    };
+    if !matches!(
+        before,
+        b' ' | b'\t' | b':' | b'|' | b']' | b'>' | b'-' | b',' | b'"' | b'=' | b')'
+    ) {
         return false;
     }
-    let Some(rest) = line.get(at..) else { return false };
+    let Some(rest) = line.get(at..) else {
+        return false;
+    };
     match rest.first() {
         Some(b'[' | b'<' | b'0'..=b'9' | b'k') => {}
         Some(byte) if byte.is_ascii_uppercase() => {}
@@ -44,7 +53,11 @@ fn begins_form(line: &[u8], at: usize) -> bool {
 
 /// The place of the kernel's own words behind a short prefix that ends with a separator.
 fn begins_text(line: &[u8]) -> Option<usize> {
-    let at = match STARTS.iter().filter_map(|start| memchr::memmem::find(line, start)).min() {
+    let at = match STARTS
+        .iter()
+        .filter_map(|start| memchr::memmem::find(line, start))
+        .min()
+    {
         Some(at) => at,
         None => {
             // `prefix comm invoked oom-killer: gfp_mask=`: the name is the last word before it.
@@ -55,8 +68,14 @@ fn begins_text(line: &[u8]) -> Option<usize> {
     };
     let prefix = line.get(..at)?;
     let trimmed = prefix.trim_ascii_end();
-    let separated = trimmed.ends_with(b"|") || trimmed.ends_with(b":") || trimmed.ends_with(b"]") || prefix.ends_with(b"\t");
-    let words = trimmed.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
+    let separated = trimmed.ends_with(b"|")
+        || trimmed.ends_with(b":")
+        || trimmed.ends_with(b"]")
+        || prefix.ends_with(b"\t");
+    let words = trimmed
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .count();
     let mut cursor = Cursor(trimmed);
     // A sentence that quotes the kernel has several words; a shipper's prefix has a name or two.
     let name = cursor.take_while(|byte| !matches!(byte, b'"' | b'\'' | b'`' | b'('));

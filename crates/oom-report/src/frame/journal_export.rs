@@ -67,7 +67,8 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                     rest = after;
                     break;
                 };
-                lines += u64::try_from(memchr::memchr_iter(b'\n', after.get(..8 + size)?).count()).unwrap_or(0);
+                lines += u64::try_from(memchr::memchr_iter(b'\n', after.get(..8 + size)?).count())
+                    .unwrap_or(0);
                 rest = tail.get(size..)?;
                 if let Some(next) = rest.strip_prefix(b"\n") {
                     rest = next;
@@ -89,7 +90,9 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
             b"_BOOT_ID" => frame.boot_id = Some(value),
             b"_SOURCE_MONOTONIC_TIMESTAMP" => frame.boot_us = number(),
             b"__REALTIME_TIMESTAMP" => {
-                frame.time = number().and_then(|us| i64::try_from(us).ok()).map_or(RawTime::None, RawTime::EpochUs);
+                frame.time = number()
+                    .and_then(|us| i64::try_from(us).ok())
+                    .map_or(RawTime::None, RawTime::EpochUs);
             }
             _ => {}
         }
@@ -103,5 +106,10 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
     };
     // A value may end with the kernel text's own line end.
     frame.text = frame.text.strip_suffix(b"\n").unwrap_or(frame.text);
-    Some(Entry { frame, text_line, lines, length: input.len() - rest.len() })
+    Some(Entry {
+        frame,
+        text_line,
+        lines,
+        length: input.len() - rest.len(),
+    })
 }

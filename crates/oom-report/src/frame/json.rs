@@ -32,18 +32,50 @@ enum Writer {
 
 /// Keys that hold the text, in the order of preference.
 const MESSAGE: &[&str] = &["MESSAGE", "message", "log", "msg", "text", "line", "body"];
-const HOST: &[&str] = &["_HOSTNAME", "hostname", "host", "nodename", "node", "node_name"];
-const PROGRAM: &[&str] =
-    &["SYSLOG_IDENTIFIER", "_COMM", "syslog_identifier", "ident", "appname", "app_name", "program", "programname", "syslogtag"];
-const TIME: &[&str] = &["time", "@timestamp", "timestamp", "ts", "date", "datetime", "_SOURCE_REALTIME_TIMESTAMP"];
+const HOST: &[&str] = &[
+    "_HOSTNAME",
+    "hostname",
+    "host",
+    "nodename",
+    "node",
+    "node_name",
+];
+const PROGRAM: &[&str] = &[
+    "SYSLOG_IDENTIFIER",
+    "_COMM",
+    "syslog_identifier",
+    "ident",
+    "appname",
+    "app_name",
+    "program",
+    "programname",
+    "syslogtag",
+];
+const TIME: &[&str] = &[
+    "time",
+    "@timestamp",
+    "timestamp",
+    "ts",
+    "date",
+    "datetime",
+    "_SOURCE_REALTIME_TIMESTAMP",
+];
 
 /// Reads the object. `false` when it is none or holds no text.
 pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(text) else { return false };
+    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(text) else {
+        return false;
+    };
     *fields = Fields::default();
-    let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else { return false };
+    let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else {
+        return false;
+    };
     fields.message = message;
-    while fields.message.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+    while fields
+        .message
+        .last()
+        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+    {
         fields.message.pop();
     }
     let text_of = |key: &str| object.get(key).and_then(Value::as_str);
@@ -51,12 +83,19 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> bool {
         Value::String(text) => text.parse::<u64>().ok(),
         other => other.as_u64(),
     };
-    fields.host = HOST.iter().find_map(|key| text_of(key)).map(|host| host.as_bytes().to_vec());
+    fields.host = HOST
+        .iter()
+        .find_map(|key| text_of(key))
+        .map(|host| host.as_bytes().to_vec());
     fields.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
-    fields.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP").or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
+    fields.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")
+        .or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
     fields.time = match number_of("__REALTIME_TIMESTAMP") {
         Some(microseconds) => i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs),
-        None => TIME.iter().find_map(|key| time(object.get(*key)?)).unwrap_or_default(),
+        None => TIME
+            .iter()
+            .find_map(|key| time(object.get(*key)?))
+            .unwrap_or_default(),
     };
     fields.writer = match text_of("_TRANSPORT") {
         Some("kernel") => match number_of("SYSLOG_FACILITY") {
@@ -80,7 +119,11 @@ impl Fields {
         Frame {
             text: &self.message,
             boot_us: self.boot_us.or(outer.boot_us),
-            time: if self.time == RawTime::None { outer.time } else { self.time },
+            time: if self.time == RawTime::None {
+                outer.time
+            } else {
+                self.time
+            },
             host: self.host.as_deref().or(outer.host),
             boot_id: self.boot_id.as_deref().or(outer.boot_id),
             origin: match self.writer {
@@ -109,7 +152,10 @@ impl Fields {
 fn bytes(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Array(list) => list.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect(),
+        Value::Array(list) => list
+            .iter()
+            .map(|byte| u8::try_from(byte.as_u64()?).ok())
+            .collect(),
         _ => None,
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn peel<'a>(frame: &mut Frame<'a>) -> Option<()> {
     frame.text = cursor.0;
     frame.boot_us = Some(microseconds);
     frame.caller = caller;
-    frame.origin = if priority >> 3 == 0 { Origin::Kernel } else { Origin::Other };
+    frame.origin = if priority >> 3 == 0 {
+        Origin::Kernel
+    } else {
+        Origin::Other
+    };
     frame.continues = flag.contains(&b'+');
     frame.framed = true;
     Some(())
@@ -40,7 +44,9 @@ pub(super) fn unescape(text: &[u8], into: &mut Vec<u8>) -> bool {
     while let Some(at) = memchr::memmem::find(rest, b"\\x") {
         let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
         into.extend_from_slice(head);
-        let hex = tail.get(2..4).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let hex = tail
+            .get(2..4)
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         match hex {
             Some(byte) => {
                 into.push(byte);

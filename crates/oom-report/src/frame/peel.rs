@@ -57,12 +57,12 @@ fn bracket(frame: &mut Frame<'_>) -> Option<Next> {
         cursor.eat(b" ");
         frame.text = cursor.0;
         // `journalctl -o short-monotonic`: the stamp is followed by host and writer.
-        if let Some((host, tag, has_pid, rest)) = split_host_tag(cursor) {
-            if tag == b"kernel" || has_pid {
-                set_writer(frame, Some(host), tag);
-                frame.text = rest;
-                return Some(Next::Done);
-            }
+        if let Some((host, tag, has_pid, rest)) = split_host_tag(cursor)
+            && (tag == b"kernel" || has_pid)
+        {
+            set_writer(frame, Some(host), tag);
+            frame.text = rest;
+            return Some(Next::Done);
         }
         caller(frame);
         return Some(Next::Done);
@@ -119,7 +119,11 @@ fn priority(frame: &mut Frame<'_>) -> Option<Next> {
     let mut own = cursor;
     if stamp::boot(&mut own).is_some() || stamp::ctime(&mut own).is_some() {
         // The kernel's buffer: a process cannot get facility 0 into it.
-        frame.origin = if kernel { Origin::Kernel } else { Origin::Other };
+        frame.origin = if kernel {
+            Origin::Kernel
+        } else {
+            Origin::Other
+        };
         return Some(Next::Kernel);
     }
     if !kernel {
@@ -158,7 +162,11 @@ fn rfc5424<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>, kernel: bool) -> O
         frame.origin = Origin::Other;
     }
     frame.text = cursor.0;
-    Some(if frame.origin == Origin::Other { Next::Done } else { Next::Kernel })
+    Some(if frame.origin == Origin::Other {
+        Next::Done
+    } else {
+        Next::Kernel
+    })
 }
 
 /// The rest of `[id name="value" ...]`; a quote and a bracket in a value are escaped.
@@ -179,7 +187,12 @@ fn structured_data(cursor: &mut Cursor<'_>) -> Option<()> {
     Some(())
 }
 
-fn after_iso<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>, time: RawTime, comma: bool) -> Option<Next> {
+fn after_iso<'a>(
+    frame: &mut Frame<'a>,
+    mut cursor: Cursor<'a>,
+    time: RawTime,
+    comma: bool,
+) -> Option<Next> {
     frame.time = time;
     frame.framed = true;
     if !cursor.eat(b" ") && !cursor.eat(b"\t") {
@@ -218,18 +231,20 @@ fn named(frame: &mut Frame<'_>) -> Option<Next> {
     // short-full: a weekday first, in any language.
     let mut full = cursor;
     let day = full.take_while(|byte| byte != b' ');
-    if (2..=12).contains(&day.len()) && full.eat(b" ") && full.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-        if let Some((time, _)) = stamp::iso(&mut full) {
-            frame.time = time;
-            // Any zone's abbreviation but UTC's is ambiguous: it is skipped, and the zone assumed.
-            let mut zone = full;
-            zone.eat(b" ");
-            let name = zone.word();
-            if name.len() <= 5 && name.iter().all(u8::is_ascii_uppercase) && !name.is_empty() {
-                full = zone;
-            }
-            return host_and_tag(frame, full);
+    if (2..=12).contains(&day.len())
+        && full.eat(b" ")
+        && full.peek().is_some_and(|byte| byte.is_ascii_digit())
+        && let Some((time, _)) = stamp::iso(&mut full)
+    {
+        frame.time = time;
+        // Any zone's abbreviation but UTC's is ambiguous: it is skipped, and the zone assumed.
+        let mut zone = full;
+        zone.eat(b" ");
+        let name = zone.word();
+        if name.len() <= 5 && name.iter().all(u8::is_ascii_uppercase) && !name.is_empty() {
+            full = zone;
         }
+        return host_and_tag(frame, full);
     }
     let mut tag = cursor;
     if tag.eat(b"kernel: ") {
@@ -244,9 +259,22 @@ fn named(frame: &mut Frame<'_>) -> Option<Next> {
 /// `dmesg -x`: `kern  :warn  : [  123.456789] text`.
 fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
     const FACILITIES: [&[u8]; 12] = [
-        b"kern", b"user", b"mail", b"daemon", b"auth", b"syslog", b"lpr", b"news", b"uucp", b"cron", b"authpriv", b"ftp",
+        b"kern",
+        b"user",
+        b"mail",
+        b"daemon",
+        b"auth",
+        b"syslog",
+        b"lpr",
+        b"news",
+        b"uucp",
+        b"cron",
+        b"authpriv",
+        b"ftp",
     ];
-    const LEVELS: [&[u8]; 8] = [b"emerg", b"alert", b"crit", b"err", b"warn", b"notice", b"info", b"debug"];
+    const LEVELS: [&[u8]; 8] = [
+        b"emerg", b"alert", b"crit", b"err", b"warn", b"notice", b"info", b"debug",
+    ];
     let mut cursor = Cursor(frame.text);
     let facility = cursor.take_while(|byte| byte.is_ascii_lowercase());
     cursor.spaces();
@@ -254,13 +282,19 @@ fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
     let level = cursor.take_while(|byte| byte.is_ascii_lowercase());
     cursor.spaces();
     cursor.need(b":")?;
-    if !LEVELS.contains(&level) || !(FACILITIES.contains(&facility) || facility.starts_with(b"local")) {
+    if !LEVELS.contains(&level)
+        || !(FACILITIES.contains(&facility) || facility.starts_with(b"local"))
+    {
         return None;
     }
     cursor.eat(b" ");
     frame.framed = true;
     frame.text = cursor.0;
-    frame.origin = if facility == b"kern" { Origin::Kernel } else { Origin::Other };
+    frame.origin = if facility == b"kern" {
+        Origin::Kernel
+    } else {
+        Origin::Other
+    };
     let mut iso = cursor;
     if let Some((time, _)) = stamp::iso(&mut iso) {
         iso.eat(b" ");
@@ -284,7 +318,11 @@ fn host_and_tag<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>) -> Option<Nex
     if let Some((host, tag, _, rest)) = split_host_tag(cursor) {
         set_writer(frame, Some(host), tag);
         frame.text = rest;
-        return Some(if frame.origin == Origin::Other { Next::Done } else { Next::Kernel });
+        return Some(if frame.origin == Origin::Other {
+            Next::Done
+        } else {
+            Next::Kernel
+        });
     }
     // A host and the kernel's stamp without a tag between them.
     let mut host = cursor;
@@ -300,7 +338,9 @@ fn host_and_tag<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>) -> Option<Nex
 
 /// Splits `host tag[pid]: rest`; says whether there was a pid.
 fn split_host_tag(mut cursor: Cursor<'_>) -> Option<(&[u8], &[u8], bool, &[u8])> {
-    let host = cursor.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
+    let host = cursor.take_while(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':')
+    });
     // A word that ends with a colon is itself a tag.
     if host.is_empty() || host.ends_with(b":") {
         return None;
@@ -329,7 +369,11 @@ fn set_writer<'a>(frame: &mut Frame<'a>, host: Option<&'a [u8]>, tag: &[u8]) {
     if host.is_some() {
         frame.host = host;
     }
-    frame.origin = if tag == b"kernel" { Origin::KernelTag } else { Origin::Other };
+    frame.origin = if tag == b"kernel" {
+        Origin::KernelTag
+    } else {
+        Origin::Other
+    };
 }
 
 /// The stamp that syslog daemons leave in the kernel's text, and the caller id.
@@ -360,7 +404,9 @@ fn caller(frame: &mut Frame<'_>) {
     }
     cursor.spaces();
     let id = cursor.take_while(|byte| byte.is_ascii_alphanumeric());
-    let (Some(b'T' | b'C'), Some(digits)) = (id.first(), id.get(1..)) else { return };
+    let (Some(b'T' | b'C'), Some(digits)) = (id.first(), id.get(1..)) else {
+        return;
+    };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !cursor.eat(b"]") {
         return;
     }

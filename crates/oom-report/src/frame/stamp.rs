@@ -19,7 +19,9 @@ pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
     }
     ahead.need(b"]")?;
     *cursor = ahead;
-    seconds.checked_mul(1_000_000)?.checked_add(micros(fraction, width))
+    seconds
+        .checked_mul(1_000_000)?
+        .checked_add(micros(fraction, width))
 }
 
 fn micros(fraction: u64, width: usize) -> u64 {
@@ -123,7 +125,9 @@ fn offset(cursor: &mut Cursor<'_>) -> Option<i32> {
     ahead.eat(b":");
     let minutes = ahead.digits(2)?;
     *cursor = ahead;
-    i32::try_from(hours * 3600 + minutes * 60).ok().map(|seconds| sign * seconds)
+    i32::try_from(hours * 3600 + minutes * 60)
+        .ok()
+        .map(|seconds| sign * seconds)
 }
 
 /// `Mar  9 13:17:05`, `Mar 09 2021 13:17:05.358563`, month names of any locale.
@@ -154,13 +158,15 @@ pub(super) fn rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     let month = month(name)?;
     // `Mar  9 13:17:05 2021 host`
     let mut with_year = ahead;
-    if year.is_none() && with_year.eat(b" ") {
-        if let Some(number) = with_year.digits(4).filter(|number| (1990..2100).contains(number)) {
-            if with_year.peek() == Some(b' ') {
-                year = Some(i16::try_from(number).ok()?);
-                ahead = with_year;
-            }
-        }
+    if year.is_none()
+        && with_year.eat(b" ")
+        && let Some(number) = with_year
+            .digits(4)
+            .filter(|number| (1990..2100).contains(number))
+        && with_year.peek() == Some(b' ')
+    {
+        year = Some(i16::try_from(number).ok()?);
+        ahead = with_year;
     }
     *cursor = ahead;
     Some(RawTime::Civil {
@@ -190,11 +196,15 @@ pub(super) fn ctime(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     let (hour, minute, second, nanosecond) = clock(&mut Cursor(time))?;
     let mut day = None;
     let mut found = None;
-    let words = names.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let words = names
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
     for (place, word) in words.enumerate() {
         let mut number = Cursor(word);
         match number.number() {
-            Some(value) if number.0.is_empty() && (1..=31).contains(&value) && day.is_none() => day = Some(value),
+            Some(value) if number.0.is_empty() && (1..=31).contains(&value) && day.is_none() => {
+                day = Some(value)
+            }
             // The first word is the day's name, which may be a month's in another language (`mar.`).
             _ if place > 0 && found.is_none() => found = month(word),
             _ => {}
@@ -233,5 +243,12 @@ pub(super) fn unix(cursor: &mut Cursor<'_>) -> Option<RawTime> {
         return None;
     }
     *cursor = ahead;
-    Some(RawTime::EpochUs(i64::try_from(seconds.checked_mul(1_000_000)?.checked_add(micros(fraction, width))?).ok()?))
+    Some(RawTime::EpochUs(
+        i64::try_from(
+            seconds
+                .checked_mul(1_000_000)?
+                .checked_add(micros(fraction, width))?,
+        )
+        .ok()?,
+    ))
 }

@@ -107,7 +107,10 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
     let mut cursor = Cursor(rest);
     cursor.need(b"constraint=")?;
     let constraint = cursor.take_while(|byte| byte != b',');
-    let mut line = ConstraintLine { constraint, ..ConstraintLine::default() };
+    let mut line = ConstraintLine {
+        constraint,
+        ..ConstraintLine::default()
+    };
     let mut tail = cursor;
     if let Some(before) = tail.until_last(b",uid=") {
         let mut uid = tail;
@@ -131,14 +134,19 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
     if tail.eat(b",nodemask=") {
         let value = Cursor(tail.0).until(b",cpuset=");
         line.nodemask = value;
-        tail = Cursor(tail.0.get(value.map_or(tail.0.len(), <[u8]>::len)..).unwrap_or_default());
+        tail = Cursor(
+            tail.0
+                .get(value.map_or(tail.0.len(), <[u8]>::len)..)
+                .unwrap_or_default(),
+        );
     }
     if tail.eat(b",cpuset=") {
         let mut after = tail;
         line.cpuset = after.until(b",mems_allowed=");
         if line.cpuset.is_some() {
             // A list of numbers and dashes with commas: it ends where a letter begins the next key.
-            let list = after.take_while(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b',');
+            let list =
+                after.take_while(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b',');
             let list = list.strip_suffix(b",").unwrap_or(list);
             if !after.0.is_empty() {
                 line.mems_allowed = Some(list);
@@ -183,14 +191,24 @@ fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
     if let Some((pid, comm)) = read_process(&mut ahead, b") score ") {
         // A score with no text behind it may have lost digits.
         let score = ahead.number().filter(|_| ahead.0.starts_with(b" or"));
-        return Some(KernelLine::Announce(Announce { pid, comm, score, cause }));
+        return Some(KernelLine::Announce(Announce {
+            pid,
+            comm,
+            score,
+            cause,
+        }));
     }
     if cause == Cause::Unsaid {
         return None;
     }
     let mut ahead = cursor;
     let (pid, comm) = read_process(&mut ahead, b")")?;
-    Some(KernelLine::Announce(Announce { pid, comm, score: None, cause }))
+    Some(KernelLine::Announce(Announce {
+        pid,
+        comm,
+        score: None,
+        cause,
+    }))
 }
 
 fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine<'_>> {
@@ -215,12 +233,21 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                 }
                 rest = cursor;
                 let (pid, comm) = read_process(&mut rest, b")")?;
-                let killed = Killed { pid, comm, cause, cut: true, ..nothing(pid, comm, cause) };
+                let killed = Killed {
+                    pid,
+                    comm,
+                    cause,
+                    cut: true,
+                    ..nothing(pid, comm, cause)
+                };
                 return Some(KernelLine::Killed(killed));
             }
         }
     };
-    let mut killed = Killed { uid, ..nothing(pid, comm, cause) };
+    let mut killed = Killed {
+        uid,
+        ..nothing(pid, comm, cause)
+    };
     killed.total_vm_kib = rest.kib();
     let field = |name: &[u8]| {
         let mut found = rest;
@@ -230,9 +257,12 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
     killed.anon_rss_kib = field(b"anon-rss:").and_then(|mut at| at.kib());
     killed.file_rss_kib = field(b"file-rss:").and_then(|mut at| at.kib());
     killed.shmem_rss_kib = field(b"shmem-rss:").and_then(|mut at| at.kib());
-    killed.uid = killed.uid.or_else(|| field(b"UID:").and_then(|mut at| at.number_u32().filter(|_| !at.0.is_empty())));
+    killed.uid = killed
+        .uid
+        .or_else(|| field(b"UID:").and_then(|mut at| at.number_u32().filter(|_| !at.0.is_empty())));
     killed.pgtables_kib = field(b"pgtables:").and_then(|mut at| at.kib());
-    killed.oom_score_adj = field(b"oom_score_adj:").and_then(|mut at| i32::try_from(at.signed()?).ok());
+    killed.oom_score_adj =
+        field(b"oom_score_adj:").and_then(|mut at| i32::try_from(at.signed()?).ok());
     killed.cut = cut || killed.file_rss_kib.is_none();
     Some(KernelLine::Killed(killed))
 }
@@ -289,7 +319,11 @@ fn read_outcome(text: &[u8]) -> Option<Outcome> {
         Some(Outcome::Deadlocked)
     } else if text.starts_with(b"Kernel panic - not syncing: ") && contains(text, b"ut of memory") {
         // `Out of memory: %s panic_on_oom is enabled`, `Out of memory: compulsory panic_on_oom is enabled`
-        if contains(text, b"panic_on_oom") { Some(Outcome::Panic) } else { Some(Outcome::Deadlocked) }
+        if contains(text, b"panic_on_oom") {
+            Some(Outcome::Panic)
+        } else {
+            Some(Outcome::Deadlocked)
+        }
     } else if contains(text, b"OOM request ignored") {
         Some(Outcome::SysrqIgnored)
     } else {

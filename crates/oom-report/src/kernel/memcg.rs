@@ -38,7 +38,10 @@ pub(crate) fn read(line: &[u8], cut: bool) -> Option<KernelLine<'_>> {
         let mut ahead = cursor;
         let victim = ahead.until(b" killed as a result of limit of ")?;
         // A path ends the line: of a cut line it may be a part only.
-        return (!cut).then_some(KernelLine::TaskIn { victim, limit: ahead.0.trim_ascii_end() });
+        return (!cut).then_some(KernelLine::TaskIn {
+            victim,
+            limit: ahead.0.trim_ascii_end(),
+        });
     }
     if cursor.eat(b"Memory cgroup stats") {
         let mut path: &[u8] = b"";
@@ -48,13 +51,19 @@ pub(crate) fn read(line: &[u8], cut: bool) -> Option<KernelLine<'_>> {
             let rest = cursor.0.trim_ascii_end();
             let inline_at = memchr::memmem::rfind(rest, b": cache:");
             if let Some(at) = inline_at {
-                return Some(KernelLine::Stats(StatsLine { path: rest.get(..at)?, inline: rest.get(at + 1..)? }));
+                return Some(KernelLine::Stats(StatsLine {
+                    path: rest.get(..at)?,
+                    inline: rest.get(at + 1..)?,
+                }));
             }
             path = rest.strip_suffix(b":")?;
             return Some(KernelLine::Stats(StatsLine { path, inline: b"" }));
         }
         cursor.need(b":")?;
-        return Some(KernelLine::Stats(StatsLine { path, inline: cursor.0 }));
+        return Some(KernelLine::Stats(StatsLine {
+            path,
+            inline: cursor.0,
+        }));
     }
     let kind = if cursor.eat(b"memory: usage ") {
         CounterKind::Memory
@@ -68,19 +77,42 @@ pub(crate) fn read(line: &[u8], cut: bool) -> Option<KernelLine<'_>> {
         return None;
     };
     let usage_kib = cursor.kib()?;
-    let limit_kib = if cursor.eat(b", limit ") { cursor.kib() } else { None };
-    let failcnt = if cursor.eat(b", failcnt ") { cursor.number() } else { None };
-    Some(KernelLine::Usage(Usage { kind, usage_kib, limit_kib, failcnt }))
+    let limit_kib = if cursor.eat(b", limit ") {
+        cursor.kib()
+    } else {
+        None
+    };
+    let failcnt = if cursor.eat(b", failcnt ") {
+        cursor.number()
+    } else {
+        None
+    };
+    Some(KernelLine::Usage(Usage {
+        kind,
+        usage_kib,
+        limit_kib,
+        failcnt,
+    }))
 }
 
 /// ` cache:0KB rss:65532KB rss_huge:0KB ...`: names and numbers as printed, in KiB.
 pub(crate) fn read_inline(inline: &[u8], cut: bool) -> NamedValues {
     let mut values = Vec::new();
-    for word in inline.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-        let Some(colon) = memchr::memchr(b':', word) else { continue };
-        let (Some(name), Some(number)) = (word.get(..colon), word.get(colon + 1..)) else { continue };
+    for word in inline
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+    {
+        let Some(colon) = memchr::memchr(b':', word) else {
+            continue;
+        };
+        let (Some(name), Some(number)) = (word.get(..colon), word.get(colon + 1..)) else {
+            continue;
+        };
         let mut cursor = Cursor(number);
-        if let Some(value) = cursor.number().filter(|_| cursor.eat(b"KB") || (!cut && cursor.0.is_empty())) {
+        if let Some(value) = cursor
+            .number()
+            .filter(|_| cursor.eat(b"KB") || (!cut && cursor.0.is_empty()))
+        {
             values.push((text(name), value));
         }
     }
@@ -90,11 +122,17 @@ pub(crate) fn read_inline(inline: &[u8], cut: bool) -> NamedValues {
 /// `anon 67051520`: one row of the memory.stat form (5.2+).
 pub(crate) fn read_stat(line: &[u8]) -> Option<(SmolStr, u64)> {
     let mut cursor = Cursor(line);
-    let name = cursor.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'(' | b')' | b'.'));
+    let name = cursor.take_while(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'(' | b')' | b'.')
+    });
     if !name.first()?.is_ascii_lowercase() {
         return None;
     }
     cursor.need(b" ")?;
     let value = cursor.number()?;
-    cursor.0.trim_ascii().is_empty().then(|| (text(name), value))
+    cursor
+        .0
+        .trim_ascii()
+        .is_empty()
+        .then(|| (text(name), value))
 }

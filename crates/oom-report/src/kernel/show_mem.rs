@@ -13,13 +13,26 @@ pub(crate) enum ShowMemLine<'a> {
     /// `Node 0 active_anon:96kB ...`, the numbers from `active_anon` on
     Node { node: u32, fields: &'a [u8] },
     /// `Node 0 DMA free:15360kB min:..`, the numbers from `free` on
-    Zone { node: u32, name: &'a [u8], fields: &'a [u8] },
+    Zone {
+        node: u32,
+        name: &'a [u8],
+        fields: &'a [u8],
+    },
     /// `lowmem_reserve[]: 0 2759 3864`
     LowmemReserve(&'a [u8]),
     /// `Node 0 DMA: 1*4kB (U) 0*8kB ... = 15360kB`
-    FreeAreas { node: u32, name: &'a [u8], areas: &'a [u8] },
+    FreeAreas {
+        node: u32,
+        name: &'a [u8],
+        areas: &'a [u8],
+    },
     /// `Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=2048kB`
-    HugePages { node: u32, total: u64, free: u64, size_kib: u64 },
+    HugePages {
+        node: u32,
+        total: u64,
+        free: u64,
+        size_kib: u64,
+    },
     /// `131056 pages RAM` and its like: the number and the key it is kept under.
     Pages { pages: u64, key: &'static str },
     /// `Free swap  = 0kB`
@@ -62,13 +75,17 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
             let (_, key) = PAGES.iter().find(|(name, _)| *name == words)?;
             Some(ShowMemLine::Pages { pages, key })
         }
-        b'M' if line.starts_with(b"Mem-Info:") || line.starts_with(b"Mem-info:") => Some(ShowMemLine::Start),
+        b'M' if line.starts_with(b"Mem-Info:") || line.starts_with(b"Mem-info:") => {
+            Some(ShowMemLine::Start)
+        }
         b'N' if cursor.eat(b"Node ") => {
             let node = cursor.number_u32()?;
             cursor.need(b" ")?;
             read_node(node, cursor.0)
         }
-        b'N' if line.starts_with(b"Name ") && contains(line, b"Used") => Some(ShowMemLine::SlabHeader),
+        b'N' if line.starts_with(b"Name ") && contains(line, b"Used") => {
+            Some(ShowMemLine::SlabHeader)
+        }
         // Before 4.8 without NUMA the node is printed too; HighMem machines of old kernels print the bare zone.
         b'D' | b'H' if contains(line, b"per-cpu:") => Some(ShowMemLine::PerCpu),
         b'C' if cursor.eat(b"CPU ") && contains(line, b"hi:") => Some(ShowMemLine::PerCpu),
@@ -92,7 +109,10 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
                 b"inactive_file:",
                 b"isolated_file:",
             ];
-            FIRST.iter().any(|name| line.starts_with(name)).then_some(ShowMemLine::Counters(line))
+            FIRST
+                .iter()
+                .any(|name| line.starts_with(name))
+                .then_some(ShowMemLine::Counters(line))
         }
         _ => None,
     }
@@ -116,7 +136,12 @@ fn read_node(node: u32, rest: &[u8]) -> Option<ShowMemLine<'_>> {
         let free = cursor.number()?;
         cursor.until(b"hugepages_size=")?;
         let size_kib = cursor.kib()?;
-        return Some(ShowMemLine::HugePages { node, total, free, size_kib });
+        return Some(ShowMemLine::HugePages {
+            node,
+            total,
+            free,
+            size_kib,
+        });
     }
     let name = cursor.take_while(|byte| byte.is_ascii_alphanumeric());
     if name.is_empty() {
@@ -127,21 +152,42 @@ fn read_node(node: u32, rest: &[u8]) -> Option<ShowMemLine<'_>> {
         return Some(ShowMemLine::Zone { node, name, fields });
     }
     if cursor.eat(b": ") {
-        return contains(cursor.0, b"*").then_some(ShowMemLine::FreeAreas { node, name, areas: cursor.0 });
+        return contains(cursor.0, b"*").then_some(ShowMemLine::FreeAreas {
+            node,
+            name,
+            areas: cursor.0,
+        });
     }
-    if cursor.eat(b" per-cpu:") { Some(ShowMemLine::PerCpu) } else { None }
+    if cursor.eat(b" per-cpu:") {
+        Some(ShowMemLine::PerCpu)
+    } else {
+        None
+    }
 }
 
 /// `name:123kB other:45` -> names and numbers; what has another form is left out. Names may hold `(`, `)` and spaces
 /// are separators.
 pub(crate) fn fields(line: &[u8], unit: &[u8], cut: bool) -> NamedValues {
     let mut values = Vec::new();
-    for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-        let Some(colon) = memchr::memchr(b':', word) else { continue };
-        let (Some(name), Some(number)) = (word.get(..colon), word.get(colon + 1..)) else { continue };
+    for word in line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+    {
+        let Some(colon) = memchr::memchr(b':', word) else {
+            continue;
+        };
+        let (Some(name), Some(number)) = (word.get(..colon), word.get(colon + 1..)) else {
+            continue;
+        };
         let mut cursor = Cursor(number);
-        let Some(value) = cursor.number() else { continue };
-        let whole = if unit.is_empty() { cursor.0.is_empty() && !cut } else { cursor.0 == unit };
+        let Some(value) = cursor.number() else {
+            continue;
+        };
+        let whole = if unit.is_empty() {
+            cursor.0.is_empty() && !cut
+        } else {
+            cursor.0 == unit
+        };
         if whole {
             values.push((text(name), value));
         }
@@ -179,11 +225,15 @@ pub(crate) fn free_areas(line: &[u8]) -> Vec<FreeArea> {
     let mut areas: Vec<FreeArea> = Vec::new();
     loop {
         cursor.spaces();
-        let Some(blocks) = cursor.number() else { return areas };
+        let Some(blocks) = cursor.number() else {
+            return areas;
+        };
         if !cursor.eat(b"*") {
             return areas;
         }
-        let Some(block_kib) = cursor.kib() else { return areas };
+        let Some(block_kib) = cursor.kib() else {
+            return areas;
+        };
         cursor.spaces();
         let mut migrate_types = smol_str::SmolStr::default();
         if cursor.eat(b"(") {
@@ -193,7 +243,12 @@ pub(crate) fn free_areas(line: &[u8]) -> Vec<FreeArea> {
             }
         }
         let order = u32::try_from(areas.len()).unwrap_or(u32::MAX);
-        areas.push(FreeArea { order, block_kib, blocks, migrate_types });
+        areas.push(FreeArea {
+            order,
+            block_kib,
+            blocks,
+            migrate_types,
+        });
     }
 }
 
@@ -207,5 +262,9 @@ pub(crate) fn slab_row(line: &[u8]) -> Option<(smol_str::SmolStr, u64, u64)> {
     let used = cursor.kib()?;
     cursor.spaces();
     let total = cursor.kib()?;
-    cursor.0.trim_ascii().is_empty().then(|| (text(name), used, total))
+    cursor
+        .0
+        .trim_ascii()
+        .is_empty()
+        .then(|| (text(name), used, total))
 }

@@ -78,7 +78,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
     cursor.need(b"pid")?;
     cursor.spaces();
     cursor.need(b"]")?;
-    let mut columns = Columns { columns: [Column::Unknown; MOST], count: 0 };
+    let mut columns = Columns {
+        columns: [Column::Unknown; MOST],
+        count: 0,
+    };
     loop {
         cursor.spaces();
         let word = cursor.word();
@@ -86,7 +89,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
             // Without `name` the header is cut and the columns after the cut are not known.
             return (word == b"name").then_some(columns);
         }
-        let column = NAMES.iter().find(|(name, _)| *name == word).map_or(Column::Unknown, |(_, column)| *column);
+        let column = NAMES
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map_or(Column::Unknown, |(_, column)| *column);
         *columns.columns.get_mut(columns.count)? = column;
         columns.count += 1;
     }
@@ -94,7 +100,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
 
 impl Columns {
     fn of(list: &[Column]) -> Self {
-        let mut columns = Self { columns: [Column::Unknown; MOST], count: 0 };
+        let mut columns = Self {
+            columns: [Column::Unknown; MOST],
+            count: 0,
+        };
         for (slot, column) in columns.columns.iter_mut().zip(list) {
             *slot = *column;
             columns.count += 1;
@@ -110,7 +119,11 @@ impl Columns {
         let pid = cursor.number_u32()?;
         cursor.spaces();
         cursor.need(b"]")?;
-        let mut task = Task { pid, line, ..Task::default() };
+        let mut task = Task {
+            pid,
+            line,
+            ..Task::default()
+        };
         for column in self.columns.iter().take(self.count) {
             cursor.spaces();
             let value = cursor.signed()?;
@@ -142,7 +155,8 @@ impl Columns {
     /// or fits two that the numbers do not tell apart.
     pub(crate) fn guess(row: &[u8]) -> Option<Self> {
         use Column::{
-            NrPmds, NrPtes, OomScoreAdj, PgtablesBytes, Rss, RssAnon, RssFile, RssShmem, Swapents, Tgid, TotalVm, Uid,
+            NrPmds, NrPtes, OomScoreAdj, PgtablesBytes, Rss, RssAnon, RssFile, RssShmem, Swapents,
+            Tgid, TotalVm, Uid,
         };
         let mut cursor = Cursor(row);
         cursor.until(b"]")?;
@@ -164,15 +178,44 @@ impl Columns {
         match count {
             10 => {
                 // 6.8+: rss is the sum of its three parts.
-                (value(3) == value(4) + value(5) + value(6))
-                    .then(|| Self::of(&[Uid, Tgid, TotalVm, Rss, RssAnon, RssFile, RssShmem, PgtablesBytes, Swapents, OomScoreAdj]))
+                (value(3) == value(4) + value(5) + value(6)).then(|| {
+                    Self::of(&[
+                        Uid,
+                        Tgid,
+                        TotalVm,
+                        Rss,
+                        RssAnon,
+                        RssFile,
+                        RssShmem,
+                        PgtablesBytes,
+                        Swapents,
+                        OomScoreAdj,
+                    ])
+                })
             }
-            8 => Some(Self::of(&[Uid, Tgid, TotalVm, Rss, NrPtes, NrPmds, Swapents, OomScoreAdj])),
+            8 => Some(Self::of(&[
+                Uid,
+                Tgid,
+                TotalVm,
+                Rss,
+                NrPtes,
+                NrPmds,
+                Swapents,
+                OomScoreAdj,
+            ])),
             7 => {
                 // Bytes of page tables are whole pages; a process with 4096 page-table pages or more has over 8 GiB mapped.
                 let tables = value(4);
                 let bytes = tables >= 4096 && tables % 4096 == 0;
-                Some(Self::of(&[Uid, Tgid, TotalVm, Rss, if bytes { PgtablesBytes } else { NrPtes }, Swapents, OomScoreAdj]))
+                Some(Self::of(&[
+                    Uid,
+                    Tgid,
+                    TotalVm,
+                    Rss,
+                    if bytes { PgtablesBytes } else { NrPtes },
+                    Swapents,
+                    OomScoreAdj,
+                ]))
             }
             _ => None,
         }

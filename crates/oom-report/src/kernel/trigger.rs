@@ -31,8 +31,14 @@ const INVOKED: &[u8] = b" invoked oom-killer: ";
 pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     let mut cursor = Cursor(line);
     let comm = cursor.until_last(INVOKED)?;
-    let mut header =
-        Header { comm, gfp_mask: None, gfp_flags: None, nodemask: None, order: None, oom_score_adj: None };
+    let mut header = Header {
+        comm,
+        gfp_mask: None,
+        gfp_flags: None,
+        nodemask: None,
+        order: None,
+        oom_score_adj: None,
+    };
     if !cursor.eat(b"gfp_mask=") {
         return None;
     }
@@ -52,10 +58,12 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if let Some(mut at) = field(b"nodemask=") {
         let value = at.take_while(|byte| byte != b' ');
         let value = value.strip_suffix(b",").unwrap_or(value);
-        header.nodemask = Some(value).filter(|value| *value != b"(null)" && *value != b"0" || value.is_empty());
+        header.nodemask =
+            Some(value).filter(|value| *value != b"(null)" && *value != b"0" || value.is_empty());
     }
     header.order = field(b"order=").and_then(|mut at| i32::try_from(at.signed()?).ok());
-    header.oom_score_adj = field(b"oom_score_adj=").and_then(|mut at| i32::try_from(at.signed()?).ok());
+    header.oom_score_adj =
+        field(b"oom_score_adj=").and_then(|mut at| i32::try_from(at.signed()?).ok());
     Some(KernelLine::Header(header))
 }
 
@@ -66,7 +74,10 @@ pub(crate) fn read_cpuset(line: &[u8]) -> Option<KernelLine<'_>> {
     let mems_allowed = cursor.word();
     let mut head = Cursor(mems_allowed_at);
     head.until_last(b" cpuset=")?;
-    Some(KernelLine::Cpuset { cpuset: head.0, mems_allowed })
+    Some(KernelLine::Cpuset {
+        cpuset: head.0,
+        mems_allowed,
+    })
 }
 
 /// `CPU: ..`, `Hardware name: ..`, `Pid: ..` (before 3.10) and the registers.
@@ -88,18 +99,32 @@ pub(crate) fn read_cpu(line: &[u8]) -> Option<KernelLine<'_>> {
         let pid = cursor.number_u32()?;
         cursor.need(b" Comm: ")?;
         let (comm, release) = comm_and_release(cursor)?;
-        return Some(KernelLine::Cpu(CpuLine { cpu: Some(cpu), pid, uid, comm, release }));
+        return Some(KernelLine::Cpu(CpuLine {
+            cpu: Some(cpu),
+            pid,
+            uid,
+            comm,
+            release,
+        }));
     }
     if cursor.eat(b"Pid: ") {
         let pid = cursor.number_u32()?;
         cursor.need(b", comm: ")?;
         let (comm, release) = comm_and_release(cursor)?;
-        return Some(KernelLine::Cpu(CpuLine { cpu: None, pid, uid: None, comm, release }));
+        return Some(KernelLine::Cpu(CpuLine {
+            cpu: None,
+            pid,
+            uid: None,
+            comm,
+            release,
+        }));
     }
     const REGISTERS: [&[u8]; 5] = [b"RIP: ", b"RSP: ", b"RAX: ", b"RBP: ", b"RDX: "];
-    (REGISTERS.iter().any(|name| line.starts_with(name)) || line.starts_with(b"Code: ") || line.starts_with(b"R1"))
-        .then_some(KernelLine::Registers)
-        .or_else(|| line.starts_with(b"Call ").then_some(KernelLine::StackMark))
+    (REGISTERS.iter().any(|name| line.starts_with(name))
+        || line.starts_with(b"Code: ")
+        || line.starts_with(b"R1"))
+    .then_some(KernelLine::Registers)
+    .or_else(|| line.starts_with(b"Call ").then_some(KernelLine::StackMark))
 }
 
 /// `hog Not tainted 6.1.0-18-amd64 #1` or `hog Tainted: G  W  5.10.0 #1`.
@@ -145,10 +170,15 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
     offsets.hex()?;
     offsets.need(b"/")?;
     offsets.hex()?;
-    let start = head.iter().rposition(|byte| byte.is_ascii_whitespace()).map_or(0, |at| at + 1);
+    let start = head
+        .iter()
+        .rposition(|byte| byte.is_ascii_whitespace())
+        .map_or(0, |at| at + 1);
     let (before, function) = head.split_at_checked(start)?;
     let plausible = !function.is_empty()
-        && function.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'));
+        && function
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'));
     if !plausible || before.starts_with(b"RIP") || contains(before, b"RIP:") {
         return (plausible && contains(before, b"RIP:")).then_some(KernelLine::Registers);
     }

@@ -14,8 +14,16 @@ impl Scanner {
     /// Moves `position` (at the line of a needle) back to the first line of the same report. Only for lines, not for
     /// journal entries; a header needs none, since it is the first.
     pub(super) fn look_back(&mut self, bytes: &[u8], needle: usize, position: &mut Position) {
-        let Some(line) = bytes.get(position.offset..) else { return };
-        if super::is_entry(line) || memchr::memmem::find(bytes.get(position.offset..needle + 24).unwrap_or_default(), b"invoked oom-killer").is_some() {
+        let Some(line) = bytes.get(position.offset..) else {
+            return;
+        };
+        if super::is_entry(line)
+            || memchr::memmem::find(
+                bytes.get(position.offset..needle + 24).unwrap_or_default(),
+                b"invoked oom-killer",
+            )
+            .is_some()
+        {
             return;
         }
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));

@@ -16,10 +16,16 @@ pub(super) fn hits(bytes: &[u8], end: usize, every_line: bool) -> Found {
     if !every_line {
         return anchor::search(bytes, end);
     }
-    let mut found = vec![Hit { offset: 0, newlines: 0 }];
+    let mut found = vec![Hit {
+        offset: 0,
+        newlines: 0,
+    }];
     let searched = bytes.get(..end).unwrap_or(bytes);
     for (count, at) in memchr::memchr_iter(b'\n', searched).enumerate() {
-        found.push(Hit { offset: at + 1, newlines: count as u64 + 1 });
+        found.push(Hit {
+            offset: at + 1,
+            newlines: count as u64 + 1,
+        });
     }
     // Behind the last line end there is no line in these bytes.
     let lines = found.len() as u64 - 1;
@@ -29,7 +35,12 @@ pub(super) fn hits(bytes: &[u8], end: usize, every_line: bool) -> Found {
 
 /// Searches `bytes` and calls `each` with (end of the part, its hits with offsets into `bytes`, its line ends), part by
 /// part from the first to the last. Parts end at line ends.
-pub(super) fn search_in_order(bytes: &[u8], threads: usize, every_line: bool, each: &mut dyn FnMut(usize, &[Hit], u64)) {
+pub(super) fn search_in_order(
+    bytes: &[u8],
+    threads: usize,
+    every_line: bool,
+    each: &mut dyn FnMut(usize, &[Hit], u64),
+) {
     let bounds = bounds(bytes);
     let search = |part: usize| -> Option<Found> {
         let (start, end) = (*bounds.get(part)?, *bounds.get(part + 1)?);
@@ -40,7 +51,13 @@ pub(super) fn search_in_order(bytes: &[u8], threads: usize, every_line: bool, ea
         Some((found, lines))
     };
     let parts = bounds.len().saturating_sub(1);
-    let mut deliver = |part: usize, found: &Found| each(bounds.get(part + 1).copied().unwrap_or(bytes.len()), &found.0, found.1);
+    let mut deliver = |part: usize, found: &Found| {
+        each(
+            bounds.get(part + 1).copied().unwrap_or(bytes.len()),
+            &found.0,
+            found.1,
+        )
+    };
     if threads <= 1 || parts < 3 {
         for part in 0..parts {
             if let Some(found) = search(part) {
@@ -55,8 +72,12 @@ pub(super) fn search_in_order(bytes: &[u8], threads: usize, every_line: bool, ea
     // Takes the next part nobody has taken; false when there is none.
     let work = || {
         let part = next.fetch_add(1, Ordering::Relaxed);
-        let Some(found) = search(part) else { return false };
-        done.lock().unwrap_or_else(PoisonError::into_inner).insert(part, found);
+        let Some(found) = search(part) else {
+            return false;
+        };
+        done.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(part, found);
         changed.notify_all();
         true
     };
@@ -91,7 +112,8 @@ fn bounds(bytes: &[u8]) -> Vec<usize> {
     let mut bounds = vec![0];
     let mut at = SEGMENT;
     while at < bytes.len() {
-        let end = memchr::memchr(b'\n', bytes.get(at..).unwrap_or_default()).map_or(bytes.len(), |end| at + end + 1);
+        let end = memchr::memchr(b'\n', bytes.get(at..).unwrap_or_default())
+            .map_or(bytes.len(), |end| at + end + 1);
         bounds.push(end);
         at = end + SEGMENT;
     }
