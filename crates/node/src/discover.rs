@@ -99,7 +99,7 @@ impl Search {
         } else {
             self.found
                 .sources
-                .push(Source::file(path.to_owned(), metadata.modified().ok()));
+                .push(Source::file(path.to_owned(), metadata));
             return;
         };
         self.found.problems.push(Problem {

@@ -1,7 +1,7 @@
 //! One place that a log can be read from, and its bytes: mapped, copied or streamed, decompressed.
 //! Does not look at lines.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
@@ -28,6 +28,8 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// When a file was last written: the year of lines without one.
     pub modified: Option<SystemTime>,
+    /// Its size when it was found, before decompression: what a progress bar is measured against.
+    pub size_bytes: Option<u64>,
     /// The running machine wrote it, so that its time zone, boot time and boot id hold.
     pub own_machine: bool,
     pub(crate) origin: Origin,
@@ -172,17 +174,19 @@ impl Source {
             kind: SourceKind::Stdin,
             path: None,
             modified: None,
+            size_bytes: None,
             own_machine: false,
             origin: Origin::Stdin,
         }
     }
 
-    pub(crate) fn file(path: PathBuf, modified: Option<SystemTime>) -> Self {
+    pub(crate) fn file(path: PathBuf, metadata: &Metadata) -> Self {
         let origin = Origin::File(path.clone());
         Self {
             kind: SourceKind::File,
             path: Some(path),
-            modified,
+            modified: metadata.modified().ok(),
+            size_bytes: Some(metadata.len()),
             own_machine: false,
             origin,
         }
@@ -194,6 +198,7 @@ impl Source {
             kind: SourceKind::File,
             path: Some(path),
             modified: None,
+            size_bytes: None,
             own_machine: false,
             origin,
         }
@@ -205,6 +210,7 @@ impl Source {
             kind: SourceKind::Kmsg,
             path: Some(path),
             modified: None,
+            size_bytes: None,
             own_machine: true,
             origin,
         }
@@ -219,6 +225,7 @@ impl Source {
             kind: SourceKind::Journal,
             path,
             modified: None,
+            size_bytes: None,
             own_machine: place == journal::Where::System,
             origin: Origin::Journal(place),
         }
