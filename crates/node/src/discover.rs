@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::journal::Where;
 use crate::rotation::{Generation, generation};
-use crate::source::{OpenError, Source};
+use crate::source::{OpenError, Source, in_words};
 
 /// Device number of /dev/kmsg: major 1, minor 11 (Documentation/admin-guide/devices.txt).
 const KMSG_DEVICE: u64 = (1 << 8) | 11;
@@ -137,8 +137,9 @@ impl Search {
                 Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ELOOP)) => {
                     self.found.problems.push(Problem {
                         message: format!(
-                            "{}: skipped: the link leads nowhere ({error})",
-                            child.display()
+                            "{}: skipped: the link leads nowhere ({})",
+                            child.display(),
+                            in_words(&error)
                         ),
                         unreadable: false,
                     });

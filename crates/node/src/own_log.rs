@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::journal::Where;
-use crate::source::{Content, OpenError, Opened, Source};
+use crate::source::{Content, OpenError, Opened, Source, in_words};
 use crate::{Root, discover, journal};
 
 /// The log files of common distributions: Debian and Ubuntu (`kern.log`, `syslog`), Red Hat, Amazon and SUSE
@@ -109,10 +109,10 @@ impl Candidate {
                 error,
                 hint: Some(hint),
                 ..
-            } => format!("{error} ({hint})"),
+            } => format!("{} ({hint})", in_words(&error)),
             OpenError::Unreadable {
                 error, hint: None, ..
-            } => error.to_string(),
+            } => in_words(&error),
         })?;
         let empty = match &opened.content {
             Content::Bytes(bytes) => bytes.is_empty(),

@@ -140,7 +140,7 @@ pub enum OpenError {
         why: String,
     },
     /// It could not be read.
-    #[error("{name}: {error}{}", hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
+    #[error("{name}: {}{}", in_words(error), hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
     Unreadable {
         /// The source.
         name: String,
@@ -149,6 +149,15 @@ pub enum OpenError {
         /// What to do.
         hint: Option<String>,
     },
+}
+
+/// The system's reason without its number: `No such file or directory`.
+pub(crate) fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text,
+    }
 }
 
 impl OpenError {

@@ -1,6 +1,6 @@
 //! `whodunit explain`: from the arguments to a job for the pipeline, and from what came of it to an exit status.
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, anyhow};
@@ -48,7 +48,7 @@ impl Looks {
 /// Runs it, with the program's own judge and view, to standard output.
 pub fn run(arguments: &ExplainArgs) -> anyhow::Result<Status> {
     let mut parts = wiring::parts(Looks::of(arguments))?;
-    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    let mut out = terminal::StandardOutput::new();
     run_with(
         arguments,
         &Root::system(),

@@ -2,8 +2,9 @@
 //! so that memory does not grow with the input. Decides nothing: what an incident is and how it looks comes in
 //! through [`Judge`] and [`View`].
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,6 +23,9 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Reports of one source that wait for the sources before it.
 const REPORTS_WAITING: usize = 32;
+
+/// Sources for each worker that may be read before the ones before them are told.
+const SOURCES_AHEAD: usize = 4;
 
 /// Makes an incident of a report, and remembers the ones before it.
 pub trait Judge {
@@ -149,6 +153,7 @@ pub fn run(
         infos: Vec::with_capacity(sources.len()),
         warnings: Vec::new(),
         without_time: 0,
+        again: None,
         done: Done::default(),
     };
     for warning in warnings {
@@ -175,54 +180,57 @@ pub fn run(
     telling.end()
 }
 
-/// Several sources are read at the same time; what they say is told in their order.
+/// Several sources are read at the same time; what they say is told in their order. Only a few are handed out ahead
+/// of the one that is being told, so that memory does not grow with their number either.
 fn side_by_side(
     workers: usize,
     reading: &Reading<'_>,
     telling: &mut Telling<'_>,
 ) -> io::Result<()> {
-    let sources = reading.sources;
-    let (senders, receivers): (Vec<SyncSender<Event>>, Vec<Receiver<Event>>) = sources
-        .iter()
-        .map(|_| mpsc::sync_channel(REPORTS_WAITING))
-        .unzip();
-    let senders = Mutex::new(senders.into_iter().map(Some).collect::<Vec<_>>());
-    let next = AtomicUsize::new(0);
+    let (hand_out, jobs) = mpsc::channel::<(usize, SyncSender<Event>)>();
+    let jobs = Mutex::new(jobs);
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            // Sources are taken in order, so the one that is being told is never waiting for a worker.
             scope.spawn(|| {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(source) = sources.get(index) else {
+                    let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok((index, events)) = job else { return };
+                    let Some(source) = reading.sources.get(index) else {
                         return;
                     };
-                    let sender = {
-                        let mut senders = senders.lock().unwrap_or_else(PoisonError::into_inner);
-                        senders.get_mut(index).and_then(Option::take)
-                    };
-                    let Some(sender) = sender else { return };
                     let assumptions = reading.known.assumptions(source);
                     reading.read(index, source, &assumptions, &mut |event| {
-                        sender.send(event).is_ok()
+                        events.send(event).is_ok()
                     });
                 }
             });
         }
-        let mut outcome = Ok(());
-        // Moved in: when telling fails, the receivers go, and with them whatever a worker still wants to send.
-        for (index, (source, events)) in sources.iter().zip(receivers).enumerate() {
+        // Moved into this closure, so that the workers end when it does, whatever the outcome.
+        let hand_out = hand_out;
+        let mut ahead: VecDeque<Receiver<Event>> = VecDeque::new();
+        let mut handed_out = 0;
+        for (index, source) in reading.sources.iter().enumerate() {
+            while ahead.len() <= workers * SOURCES_AHEAD && handed_out < reading.sources.len() {
+                let (events, receiver) = mpsc::sync_channel(REPORTS_WAITING);
+                ahead.push_back(receiver);
+                // The workers are there as long as this scope.
+                let _ = hand_out.send((handed_out, events));
+                handed_out += 1;
+            }
+            let Some(events) = ahead.pop_front() else {
+                break;
+            };
             let assumptions = reading.known.assumptions(source);
             telling.begin_source(source);
-            outcome = events
+            let told = events
                 .into_iter()
                 .try_for_each(|event| telling.event(index, &assumptions, event));
-            if outcome.is_err() {
+            if told.is_err() {
                 reading.stop.store(true, Ordering::Relaxed);
-                break;
+                return told;
             }
         }
-        outcome
+        Ok(())
     })
 }
 
@@ -354,6 +362,8 @@ struct Telling<'a> {
     infos: Vec<SourceInfo>,
     warnings: Vec<String>,
     without_time: usize,
+    /// Kills of the current source that were printed before: the first one, where it was printed from, how many.
+    again: Option<(String, String, usize)>,
     done: Done,
 }
 
@@ -414,8 +424,8 @@ impl Telling<'_> {
         match self.once.before(&incident) {
             Before::New => {}
             Before::Known => return Ok(()),
-            Before::Printed(again) => {
-                self.note(again);
+            Before::Printed { place, first } => {
+                self.again.get_or_insert((place, first, 0)).2 += 1;
                 return Ok(());
             }
         }
@@ -465,6 +475,11 @@ impl Telling<'_> {
                 text: error,
                 error: true,
             });
+        }
+        if let Some((place, first, count)) = self.again.take() {
+            self.note(format!(
+                "{name}: {count} kill(s) were told before; the first, at {place}, is the one at {first}"
+            ));
         }
         if ended.ignored.forged > 0 {
             let count = ended.ignored.forged;

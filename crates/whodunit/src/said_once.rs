@@ -31,12 +31,17 @@ pub enum Before {
     New,
     /// Yes; the other place was added to it, or it was not asked for.
     Known,
-    /// Yes, and it has been printed already: the words that say so.
-    Printed(String),
+    /// Yes, and it has been printed already.
+    Printed {
+        /// This place.
+        place: String,
+        /// The place it was printed from.
+        first: String,
+    },
 }
 
 impl SaidOnce {
-    /// `hold` 0: nothing is held back, and a second place becomes words.
+    /// `hold` 0: nothing is held back, and a second place comes back as [`Before::Printed`].
     pub fn new(hold: usize) -> Self {
         Self {
             hold,
@@ -61,10 +66,10 @@ impl SaidOnce {
         {
             Some(held) => held.also_in.push(place),
             None if first.told => {
-                return Before::Printed(format!(
-                    "{place}: the same kill as at {}; told once",
-                    first.place
-                ));
+                return Before::Printed {
+                    place,
+                    first: first.place.clone(),
+                };
             }
             None => {}
         }

@@ -2,9 +2,10 @@
 //! can turn into an escape sequence.
 
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use crate::cli::Color;
+use crate::exit::Status;
 
 /// Columns where nothing says how many there are.
 pub const DEFAULT_WIDTH: u16 = 80;
@@ -54,4 +55,40 @@ pub fn printable(text: &str) -> String {
         }
     }
     printable
+}
+
+/// Standard output, buffered. When nobody reads it any more (`| head`) the program ends there and then, without
+/// complaint: what it still would read could be long.
+pub struct StandardOutput(BufWriter<StdoutLock<'static>>);
+
+impl StandardOutput {
+    /// Locks standard output.
+    pub fn new() -> Self {
+        Self(BufWriter::with_capacity(64 * 1024, io::stdout().lock()))
+    }
+}
+
+impl Default for StandardOutput {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        ending_on_broken_pipe(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        ending_on_broken_pipe(self.0.flush())
+    }
+}
+
+fn ending_on_broken_pipe<T>(result: io::Result<T>) -> io::Result<T> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            std::process::exit(i32::from(Status::Finished.number()))
+        }
+        other => other,
+    }
 }

@@ -357,11 +357,11 @@ fn the_same_kill_in_two_files_is_told_once() {
     // Printed as they are found, they can only be named afterwards.
     let ran = run(&["-o", "ndjson", &path(&tree, "")]);
     assert_eq!(ran.out, "[1]\n[2]\n[3]\n");
-    assert_eq!(ran.view.warnings.len(), 2);
+    assert_eq!(ran.view.warnings.len(), 1, "{:?}", ran.view.warnings);
+    let said = &ran.view.warnings[0];
     assert!(
-        ran.view.warnings[0].contains("syslog:11: the same kill as at"),
-        "{:?}",
-        ran.view.warnings
+        said.contains("2 kill(s) were told before") && said.contains("syslog:11, is the one at"),
+        "{said}"
     );
 
     // More than are held back: order and once-ness stay.
@@ -376,7 +376,13 @@ fn the_same_kill_in_two_files_is_told_once() {
         .iter()
         .filter(|incident| !incident.also_in.is_empty())
         .count();
-    assert_eq!(named + ran.view.warnings.len(), 600);
+    assert!(named > 0);
+    let rest = format!("{} kill(s) were told before", 600 - named);
+    assert!(
+        ran.view.warnings[0].contains(&rest),
+        "{:?}",
+        ran.view.warnings
+    );
 }
 
 #[test]
