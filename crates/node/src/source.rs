@@ -252,9 +252,13 @@ impl Source {
     /// Opens it and looks at its first block. What it is goes by content, not by name.
     pub fn open(&self) -> Result<Opened, OpenError> {
         match &self.origin {
-            Origin::Stdin => self.open_stream(io::stdin(), None),
+            Origin::Stdin => {
+                widen_pipe(io::stdin());
+                self.open_stream(io::stdin(), None)
+            }
             Origin::Pipe(path) => {
                 let file = File::open(path).map_err(|error| OpenError::unreadable(path, error))?;
+                widen_pipe(&file);
                 self.open_stream(file, None)
             }
             Origin::File(path) => self.open_file(path),
@@ -415,6 +419,12 @@ impl Source {
             read,
         })
     }
+}
+
+/// A pipe holds 64 KiB unless it is asked to hold more; 1 MiB is what an unprivileged user may have
+/// (/proc/sys/fs/pipe-max-size). Fewer turns between writer and reader; what is no pipe refuses, and reads as well.
+fn widen_pipe(pipe: impl std::os::fd::AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
 }
 
 /// Reads until the block is full or there is no more.
