@@ -12,9 +12,9 @@ use crate::cli::{ExplainArgs, Output};
 use crate::dating::Known;
 use crate::exit::Status;
 use crate::filter::Filter;
+use crate::held::HELD_MAX;
 use crate::moment::moment;
 use crate::pipeline::{self, Job, Judge, View, Warning};
-use crate::said_once::HELD_MAX;
 use crate::{terminal, wiring};
 
 /// How the user wants it to look: all that a view needs to know.

@@ -15,8 +15,8 @@ use whodunit_node::{Content, OpenError, Opened, Source};
 
 use crate::dating::{self, Known};
 use crate::filter::{Answer, Filter};
+use crate::held::{Held, place};
 use crate::progress::{Progress, Sum};
-use crate::said_once::{Before, SaidOnce};
 
 /// Bytes of a stream handed to the scanner at a time.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -27,12 +27,15 @@ const REPORTS_WAITING: usize = 32;
 /// Sources for each worker that may be read before the ones before them are told.
 const SOURCES_AHEAD: usize = 4;
 
-/// Makes an incident of a report, and remembers the ones before it.
+/// Makes an incident of a report, and remembers the ones before it, in bounded memory.
 pub trait Judge {
     /// The report as an incident. `source` is its place in the document's sources.
     fn incident(&mut self, report: &OomReport, source: usize, info: &SourceInfo) -> Incident;
 
-    /// Remembers a kill that was not told before, for what shows only across kills.
+    /// Where the same kill was read before, as [`place`] writes it.
+    fn seen(&mut self, incident: &Incident) -> Option<String>;
+
+    /// Remembers a kill that was not seen before, for that and for what shows only across kills.
     fn remember(&mut self, incident: &Incident);
 }
 
@@ -149,7 +152,7 @@ pub fn run(
         warn,
         filter: &filter,
         progress: &progress,
-        once: SaidOnce::new(hold),
+        held: Held::new(hold),
         infos: Vec::with_capacity(sources.len()),
         warnings: Vec::new(),
         without_time: 0,
@@ -358,7 +361,7 @@ struct Telling<'a> {
     warn: &'a mut dyn FnMut(&Warning),
     filter: &'a Filter,
     progress: &'a Progress,
-    once: SaidOnce,
+    held: Held,
     infos: Vec<SourceInfo>,
     warnings: Vec<String>,
     without_time: usize,
@@ -421,13 +424,14 @@ impl Telling<'_> {
             info.time_assumption = dating::in_words(assumptions, year, zone);
         }
         let incident = self.judge.incident(report, index, info);
-        match self.once.before(&incident) {
-            Before::New => {}
-            Before::Known => return Ok(()),
-            Before::Printed { place, first } => {
-                self.again.get_or_insert((place, first, 0)).2 += 1;
-                return Ok(());
+        if let Some(first) = self.judge.seen(&incident) {
+            let told = self.held.add_place(&incident, &first);
+            if !told && self.filter.answer(&incident) == Answer::Keep {
+                self.again
+                    .get_or_insert_with(|| (place(&incident), first, 0))
+                    .2 += 1;
             }
+            return Ok(());
         }
         // A kill counts in the history of its container even where the filter leaves it out.
         self.judge.remember(&incident);
@@ -440,7 +444,7 @@ impl Telling<'_> {
             }
         }
         self.done.kills += usize::from(!incident.victims.is_empty());
-        for incident in self.once.take(incident).collect::<Vec<_>>() {
+        for incident in self.held.take(incident).collect::<Vec<_>>() {
             self.print(&incident)?;
         }
         Ok(())
@@ -499,8 +503,8 @@ impl Telling<'_> {
     }
 
     fn end(mut self) -> io::Result<Done> {
-        let once = std::mem::replace(&mut self.once, SaidOnce::new(0));
-        for incident in once.finish() {
+        let held = std::mem::replace(&mut self.held, Held::new(0));
+        for incident in held.finish() {
             self.print(&incident)?;
         }
         if self.without_time > 0 {

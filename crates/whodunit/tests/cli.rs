@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,6 +22,7 @@ use whodunit::cli::{Cli, Command as Subcommand, ExplainArgs};
 use whodunit::exit::Status;
 use whodunit::explain::run_with;
 use whodunit::filter::{Answer, Filter};
+use whodunit::held::place;
 use whodunit::moment::moment;
 use whodunit::pipeline::{Judge, View};
 use whodunit::{dating, terminal};
@@ -83,6 +85,7 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 #[derive(Default)]
 struct TestJudge {
     remembered: Vec<String>,
+    places: HashMap<String, String>,
 }
 
 impl Judge for TestJudge {
@@ -90,8 +93,13 @@ impl Judge for TestJudge {
         incident(report, info)
     }
 
+    fn seen(&mut self, incident: &Incident) -> Option<String> {
+        self.places.get(&incident.id).cloned()
+    }
+
     fn remember(&mut self, incident: &Incident) {
         self.remembered.push(incident.id.clone());
+        self.places.insert(incident.id.clone(), place(incident));
     }
 }
 
