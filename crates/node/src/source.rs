@@ -341,7 +341,7 @@ impl Source {
         mut stream: impl Read + Send + 'static,
         size_bytes: Option<u64>,
     ) -> Result<Opened, OpenError> {
-        let (first, failed) = read_block(&mut stream);
+        let (first, failed) = read_start(&mut stream);
         self.opened_stream(first, failed, stream, size_bytes)
     }
 
@@ -434,6 +434,28 @@ fn read_block(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
         .take(SNIFF_BYTES as u64)
         .read_to_end(&mut block)
         .err();
+    (block, error)
+}
+
+/// Reads what a pipe gives at once, up to a block: a live log must not wait until one is full. No less than what
+/// the longest magic number takes.
+fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
+    const ENOUGH_BYTES: usize = 16;
+    let mut block = vec![0; SNIFF_BYTES];
+    let mut filled = 0;
+    let mut error = None;
+    while filled < ENOUGH_BYTES {
+        match reader.read(block.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
+            Err(failed) => {
+                error = Some(failed);
+                break;
+            }
+        }
+    }
+    block.truncate(filled);
     (block, error)
 }
 

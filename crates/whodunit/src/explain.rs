@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, anyhow};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
+use whodunit_case::incident::SourceKind;
 use whodunit_node::{Machine, Opened, OwnLog, Root, Source, find, own_kernel_log};
 
 use crate::cli::{ExplainArgs, Output};
@@ -144,12 +145,15 @@ struct Input {
 fn input(arguments: &ExplainArgs, root: &Root) -> Input {
     if arguments.paths.is_empty() {
         let own = own_kernel_log(root);
+        let machine = Machine::read(root);
+        let mut warnings = own_log_in_words(&own);
+        warnings.extend(slept(&machine, &own.sources));
         return Input {
             unreadable: usize::from(own.used.is_none()),
-            warnings: own_log_in_words(&own),
+            warnings,
             sources: own.sources,
             first_opened: own.opened,
-            machine: Some(Machine::read(root)),
+            machine: Some(machine),
         };
     }
     let found = find(&arguments.paths);
@@ -172,6 +176,18 @@ fn input(arguments: &ExplainArgs, root: &Root) -> Input {
         first_opened: None,
         machine: own.then(|| Machine::read(root)),
     }
+}
+
+/// The kernel's log clock stands still while the machine sleeps.
+fn slept(machine: &Machine, sources: &[Source]) -> Option<Warning> {
+    let ring_buffer = sources.iter().any(|source| source.kind == SourceKind::Kmsg);
+    let seconds = machine.suspended.as_secs();
+    (ring_buffer && seconds > 0).then(|| Warning {
+        text: format!(
+            "this machine slept {seconds} s since it was booted: wall-clock times may be that much too early"
+        ),
+        error: false,
+    })
 }
 
 /// Which log of this machine is read, and why not the others.

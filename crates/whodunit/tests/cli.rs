@@ -167,6 +167,7 @@ struct TestView {
     warnings: Vec<String>,
     calls: String,
     break_after: Option<usize>,
+    told: Option<std::sync::mpsc::Sender<String>>,
 }
 
 impl View for TestView {
@@ -181,6 +182,9 @@ impl View for TestView {
         }
         self.calls.push('i');
         self.seen.push(incident.clone());
+        if let Some(told) = &self.told {
+            let _ = told.send(incident.id.clone());
+        }
         writeln!(out, "{}", incident.id)
     }
 
@@ -292,6 +296,47 @@ fn a_stream_gives_the_same_as_a_file() {
 }
 
 #[test]
+fn a_live_pipe_is_told_before_it_ends() {
+    let tree = tempfile::tempdir().unwrap();
+    let fifo = tree.path().join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let (told, heard) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || {
+            let mut pipe = fs::OpenOptions::new().write(true).open(fifo).unwrap();
+            // Less than any buffer; the reaper's line is the last that the report can have.
+            let reaped = "Jan  2 03:01:05 node-7 kernel: [1.010000] oom_reaper: reaped process 1 (app1), now \
+                          anon-rss:0kB, file-rss:0kB, shmem-rss:0kB\n";
+            let start = kill(1) + reaped + &noise(120);
+            assert!(start.len() < 8000);
+            pipe.write_all(start.as_bytes()).unwrap();
+            let first = heard.recv_timeout(Duration::from_secs(20));
+            drop(pipe);
+            first
+        }
+    });
+    let view = TestView {
+        told: Some(told),
+        ..TestView::default()
+    };
+    let fifo = fifo.display().to_string();
+    let ran = run_at(&Root::at("/nonexistent"), &["-o", "ndjson", &fifo], view);
+    assert_eq!(
+        writer.join().unwrap().as_deref(),
+        Ok("[1]"),
+        "only told at the end of the pipe"
+    );
+    assert_eq!(ran.out, "[1]\n");
+}
+
+#[test]
 fn what_cannot_be_read_is_said_and_stops_no_other() {
     let mut cut = flate2_of(&noise(5000));
     cut.truncate(cut.len() / 2);
@@ -361,6 +406,14 @@ fn the_same_kill_in_two_files_is_told_once() {
     );
     assert!(ran.view.warnings.is_empty(), "{:?}", ran.view.warnings);
     assert_eq!(ran.judge.remembered, ["[1]", "[2]", "[3]"]);
+
+    let ran = run(&["--comm", "app1", "-o", "ndjson", &path(&tree, "")]);
+    assert_eq!(ran.out, "[1]\n");
+    let said = &ran.view.warnings;
+    assert!(
+        said.len() == 1 && said[0].contains("1 kill(s)"),
+        "what was not asked for is not named: {said:?}"
+    );
 
     // Printed as they are found, they can only be named afterwards.
     let ran = run(&["-o", "ndjson", &path(&tree, "")]);
