@@ -4,6 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::Deref;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -177,13 +178,21 @@ impl OpenError {
 }
 
 impl Source {
-    /// Standard input.
+    /// Standard input. Where a file was redirected into it, with that file's size and time.
     pub fn stdin() -> Self {
+        let metadata = io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(|stdin| File::from(stdin).metadata())
+            .ok()
+            .filter(Metadata::is_file);
         Self {
             kind: SourceKind::Stdin,
             path: None,
-            modified: None,
-            size_bytes: None,
+            modified: metadata
+                .as_ref()
+                .and_then(|metadata| metadata.modified().ok()),
+            size_bytes: metadata.as_ref().map(Metadata::len),
             own_machine: false,
             origin: Origin::Stdin,
         }
@@ -423,7 +432,7 @@ impl Source {
 
 /// A pipe holds 64 KiB unless it is asked to hold more; 1 MiB is what an unprivileged user may have
 /// (/proc/sys/fs/pipe-max-size). Fewer turns between writer and reader; what is no pipe refuses, and reads as well.
-fn widen_pipe(pipe: impl std::os::fd::AsFd) {
+fn widen_pipe(pipe: impl AsFd) {
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
 }
 
