@@ -1,11 +1,13 @@
 //! One place that a log can be read from, and its bytes: mapped, copied or streamed, decompressed.
 //! Does not look at lines.
 
+mod first_block;
+mod open_error;
+
 use std::fs::{File, Metadata};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,9 +15,12 @@ use whodunit_case::incident::SourceKind;
 
 use crate::mapped::Mapped;
 use crate::progress::Counted;
-use crate::sniff::{self, SNIFF_BYTES, sniff};
+use crate::sniff::{self, sniff};
 use crate::utf16::Utf16Reader;
 use crate::{BytesRead, compression, journal, kmsg};
+use first_block::{Peeked, read_block, read_start, widen_pipe};
+pub use open_error::OpenError;
+pub(crate) use open_error::in_words;
 
 /// Files up to this size are copied: for them a copy costs less than a mapping, and cannot be truncated later.
 const COPY_UP_TO_BYTES: u64 = 4 * 1024 * 1024;
@@ -125,54 +130,6 @@ impl Deref for Bytes {
         match &self.0 {
             Memory::Copied(bytes) => bytes,
             Memory::Mapped(mapped) => mapped,
-        }
-    }
-}
-
-/// Why a source gives no bytes.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// It is no log: worth a line, not a failure.
-    #[error("{name}: skipped: {why}")]
-    Skipped {
-        /// The source.
-        name: String,
-        /// What it is.
-        why: String,
-    },
-    /// It could not be read.
-    #[error("{name}: {}{}", in_words(error), hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
-    Unreadable {
-        /// The source.
-        name: String,
-        /// The system's reason.
-        error: io::Error,
-        /// What to do.
-        hint: Option<String>,
-    },
-}
-
-/// The system's reason without its number: `No such file or directory`.
-pub(crate) fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text.get(..end).unwrap_or_default().to_owned(),
-        None => text,
-    }
-}
-
-impl OpenError {
-    pub(crate) fn unreadable(path: &Path, error: io::Error) -> Self {
-        let hint = match error.raw_os_error() {
-            Some(libc::EACCES | libc::EPERM) => Some(permission_hint(path)),
-            Some(libc::ENOENT) => Some("is the path right?".to_owned()),
-            Some(libc::ELOOP) => Some("its symbolic links lead in a circle".to_owned()),
-            _ => None,
-        };
-        Self::Unreadable {
-            name: path.display().to_string(),
-            error,
-            hint,
         }
     }
 }
@@ -428,96 +385,4 @@ impl Source {
             read,
         })
     }
-}
-
-/// A pipe holds 64 KiB unless it is asked to hold more; 1 MiB is what an unprivileged user may have
-/// (/proc/sys/fs/pipe-max-size). Fewer turns between writer and reader; what is no pipe refuses, and reads as well.
-fn widen_pipe(pipe: impl AsFd) {
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
-}
-
-/// Reads until the block is full or there is no more.
-fn read_block(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
-    let mut block = Vec::with_capacity(SNIFF_BYTES);
-    let error = reader
-        .take(SNIFF_BYTES as u64)
-        .read_to_end(&mut block)
-        .err();
-    (block, error)
-}
-
-/// Reads what a pipe gives at once, up to a block: a live log must not wait until one is full. No less than what
-/// the longest magic number takes.
-fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
-    const ENOUGH_BYTES: usize = 16;
-    let mut block = vec![0; SNIFF_BYTES];
-    let mut filled = 0;
-    let mut error = None;
-    while filled < ENOUGH_BYTES {
-        match reader.read(block.get_mut(filled..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
-            Err(failed) => {
-                error = Some(failed);
-                break;
-            }
-        }
-    }
-    block.truncate(filled);
-    (block, error)
-}
-
-/// Gives a block back to the front of its reader, and the error that came behind it.
-struct Peeked<R> {
-    first: Cursor<Vec<u8>>,
-    failed: Option<io::Error>,
-    rest: R,
-}
-
-impl<R> Peeked<R> {
-    fn new(first: Vec<u8>, failed: Option<io::Error>, rest: R) -> Self {
-        Self {
-            first: Cursor::new(first),
-            failed,
-            rest,
-        }
-    }
-}
-
-impl<R: Read> Read for Peeked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.first.read(buffer)?;
-        if read > 0 || buffer.is_empty() {
-            return Ok(read);
-        }
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.rest.read(buffer),
-        }
-    }
-}
-
-/// How to get at a file that the user may not read.
-fn permission_hint(path: &Path) -> String {
-    let group = std::fs::metadata(path)
-        .ok()
-        .filter(|metadata| metadata.mode() & 0o040 != 0 && metadata.gid() != 0)
-        .and_then(|metadata| group_name(metadata.gid()));
-    match group {
-        Some(group) => format!(
-            "run it with sudo, or join group {group}: `sudo usermod -aG {group} $USER`, then log in again"
-        ),
-        None => "run it with sudo".to_owned(),
-    }
-}
-
-/// Name of a group in /etc/group (`name:x:gid:members`).
-fn group_name(gid: u32) -> Option<String> {
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
-    groups.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(gid)).then(|| name.to_owned())
-    })
 }
