@@ -22,6 +22,8 @@ pub struct OomReport {
     pub time: Stamp,
     /// Host name, where the line form carries one.
     pub node: Option<SmolStr>,
+    /// Boot id, where the form carries one (journal).
+    pub boot_id: Option<SmolStr>,
     /// Kernel release, from the report's `CPU:` line or from a banner earlier in the log.
     pub kernel_release: Option<SmolStr>,
     /// The same, read.
@@ -40,6 +42,8 @@ pub struct OomReport {
     pub victims: Vec<Victim>,
     /// System-wide memory state (`Mem-Info` and what follows).
     pub system: Option<SystemMemory>,
+    /// Page size, found from numbers that the report prints both in pages and in kB.
+    pub page_size_bytes: Option<u64>,
     /// Outcomes other than an ordinary kill.
     pub outcomes: Vec<(Outcome, LineIndex)>,
     /// Sections that a whole report has and this one lacks; what to tell the user is missing.

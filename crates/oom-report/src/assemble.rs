@@ -1,0 +1,635 @@
+//! Lines in the order of a log -> reports: which line belongs to which report, when one begins, when it is over.
+//!
+//! The kernel holds a lock while it prints a report, so lines of two reports mix only where a log mixes two machines,
+//! or where lines were lost. What tells the lines apart (host, caller id, time) is used; where nothing does, the facts
+//! that could be either's are dropped and the victims kept.
+
+use std::collections::VecDeque;
+
+use crate::cursor::text;
+use crate::draft::{Draft, Stage, Taken};
+use crate::frame::{Frame, Origin};
+use crate::kernel::kill::{Cause, Killed, ReapedLine};
+use crate::kernel::{self, KernelLine};
+use crate::report::{Doubt, OomReport, Reaped, Victim};
+use crate::time::Assumptions;
+
+/// Lines that do not belong to an unfinished report before it is given up.
+const PATIENCE: u32 = 512;
+/// The same after the kill line: group members and the reaper follow at once.
+const PATIENCE_AFTER_KILL: u32 = 32;
+/// A report's lines follow each other at once, even on a slow console.
+const GAP_US: u64 = 10_000_000;
+/// Finished reports that still wait for their reaper line.
+const WAITING: usize = 16;
+/// Victims remembered, to know a quoted kill line when it comes.
+const REMEMBERED: usize = 128;
+
+/// Counts of what was seen and not made a report of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ignored {
+    /// Lines that read like a kernel report's but were written by a process, as the log's framing shows.
+    pub forged: u64,
+    /// Kill lines that repeat one already reported (quoted by another daemon, or copied).
+    pub repeated: u64,
+}
+
+/// The state between lines.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler {
+    pub(crate) assumptions: Assumptions,
+    drafts: Vec<Draft>,
+    waiting: VecDeque<OomReport>,
+    ready: VecDeque<OomReport>,
+    remembered: VecDeque<Remembered>,
+    /// Two reports run into each other: kills since then, and what may say more of them.
+    tangle: Option<Tangle>,
+    /// The lines come from before a needle: any part of a report may open one.
+    pub(crate) opening: bool,
+    pub(crate) ignored: Ignored,
+}
+
+#[derive(Debug, Default)]
+struct Tangle {
+    kills: usize,
+    constraints: Vec<(u32, u64, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Remembered {
+    pid: u32,
+    comm: smol_str::SmolStr,
+    sizes: [Option<u64>; 2],
+}
+
+impl Assembler {
+    pub(crate) fn new(assumptions: Assumptions) -> Self {
+        Self {
+            assumptions,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the next line matters even when it holds no needle.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.drafts.is_empty()
+    }
+
+    /// The next finished report.
+    pub(crate) fn next_ready(&mut self) -> Option<OomReport> {
+        self.ready.pop_front()
+    }
+
+    /// Takes one line. `cut`: the line ends before its line end was seen.
+    pub(crate) fn feed(&mut self, frame: &Frame<'_>, number: u64, cut: bool) {
+        let line = kernel::read(frame.text, cut);
+        if frame.believed() == Origin::Other {
+            if line.opens() {
+                self.ignored.forged += 1;
+            }
+            return self.grow_impatient();
+        }
+        self.give_up_stale(frame);
+        match &line {
+            KernelLine::Header(_) => self.begin(&line, frame, number, cut),
+            KernelLine::Killed(killed) => self.killed(killed, frame, number),
+            KernelLine::Announce(announce) => {
+                let at = self.holder(frame).filter(|at| {
+                    self.draft(*at).is_some_and(|draft| {
+                        draft.stage < Stage::Killed && !draft.contradicts(announce.cause)
+                    })
+                });
+                if at.is_none() && self.is_repeated(announce.pid, announce.comm, [None, None]) {
+                    self.ignored.repeated += 1;
+                    return;
+                }
+                let at = at.unwrap_or_else(|| self.open(frame));
+                if let Some(draft) = self.drafts.get_mut(at) {
+                    let index = draft.keep(frame, number);
+                    draft.announce(
+                        announce.pid,
+                        announce.comm,
+                        announce.score,
+                        announce.cause,
+                        index,
+                    );
+                }
+                self.remember(announce.pid, announce.comm, [None, None]);
+            }
+            KernelLine::Sharing { pid, comm } => {
+                // Always about the victim just killed.
+                match self.holder(frame).filter(|at| {
+                    self.draft(*at)
+                        .is_some_and(|draft| draft.stage >= Stage::Decision)
+                }) {
+                    Some(at) => {
+                        if let Some(draft) = self.drafts.get_mut(at) {
+                            let index = draft.keep(frame, number);
+                            draft.share(*pid, comm, index);
+                        }
+                    }
+                    None => self.add_to_waiting(*pid, comm, frame, number),
+                }
+            }
+            KernelLine::Reaped(reaped) => self.reaped(reaped, frame, number),
+            KernelLine::ReapFailed { pid, comm } => {
+                if !self.with_victim(*pid, comm, frame, number, |victim| {
+                    victim.reap_failed = true
+                }) {
+                    let at = self.open(frame);
+                    if let Some(draft) = self.drafts.get_mut(at) {
+                        let index = draft.keep(frame, number);
+                        draft.report.victims.push(Victim {
+                            pid: *pid,
+                            comm: text(comm),
+                            reap_failed: true,
+                            lines: vec![index],
+                            ..Victim::default()
+                        });
+                        self.conclude(at);
+                    }
+                }
+            }
+            _ => self.body(&line, frame, number, cut),
+        }
+    }
+
+    /// Ends everything that is open: the log is over.
+    pub(crate) fn finish(&mut self) {
+        while !self.drafts.is_empty() {
+            self.conclude(0);
+        }
+        self.ready.append(&mut self.waiting);
+        self.tangle = None;
+    }
+
+    fn draft(&self, at: usize) -> Option<&Draft> {
+        self.drafts.get(at)
+    }
+
+    /// The draft that a line with this framing belongs to: by host and caller, then by time, then the newest.
+    fn holder(&self, frame: &Frame<'_>) -> Option<usize> {
+        let candidates = || {
+            self.drafts
+                .iter()
+                .enumerate()
+                .filter(|(_, draft)| draft.could_hold(frame))
+        };
+        if candidates().count() > 1
+            && let Some(boot_us) = frame.boot_us
+        {
+            let distance = |draft: &Draft| {
+                draft
+                    .last_boot_us
+                    .map_or(u64::MAX, |last| last.abs_diff(boot_us))
+            };
+            let near = |at: &(usize, &Draft)| distance(at.1) < 1_000_000;
+            if candidates().filter(near).count() == 1 {
+                return candidates().find(near).map(|(at, _)| at);
+            }
+        }
+        candidates().next_back().map(|(at, _)| at)
+    }
+
+    fn open(&mut self, frame: &Frame<'_>) -> usize {
+        self.drafts.push(Draft::new(frame, &self.assumptions));
+        self.drafts.len() - 1
+    }
+
+    /// A header begins a report, whatever was open.
+    fn begin(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
+        let mut at = 0;
+        while let Some(draft) = self.drafts.get(at) {
+            if draft.stage >= Stage::Killed && draft.could_hold(frame) {
+                self.conclude(at);
+            } else {
+                at += 1;
+            }
+        }
+        let rivals: Vec<usize> = self
+            .drafts
+            .iter()
+            .enumerate()
+            .filter(|(_, draft)| draft.could_hold(frame))
+            .map(|(at, _)| at)
+            .collect();
+        let at = self.open(frame);
+        if let Some(draft) = self.drafts.get_mut(at) {
+            draft.take(line, frame, number, cut);
+            if !rivals.is_empty() {
+                draft.firm = Some(Box::new(draft.clone()));
+            }
+        }
+        for rival in rivals {
+            if let Some(draft) = self
+                .drafts
+                .get_mut(rival)
+                .filter(|draft| draft.firm.is_none())
+            {
+                draft.firm = Some(Box::new(draft.clone()));
+            }
+        }
+    }
+
+    /// A line that is part of a report's body, or of nothing.
+    fn body(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
+        if let Some(tangle) = self.tangle.as_mut() {
+            // Whose it is cannot be told; only what names its victim is of use.
+            if let KernelLine::Constraint(constraint) = line
+                && let Some(pid) = constraint.pid
+            {
+                tangle.constraints.push((
+                    pid,
+                    number,
+                    String::from_utf8_lossy(frame.text).into_owned(),
+                ));
+            }
+            return self.grow_impatient();
+        }
+        let Some(at) = self.holder(frame) else {
+            if line.opens()
+                || self.opening && !matches!(line, KernelLine::Other | KernelLine::Suppressed)
+            {
+                let at = self.open(frame);
+                let taken = self
+                    .drafts
+                    .get_mut(at)
+                    .map(|draft| draft.take(line, frame, number, cut));
+                if taken != Some(Taken::Yes) {
+                    self.drafts.remove(at);
+                }
+            } else {
+                self.grow_impatient();
+            }
+            return;
+        };
+        let taken = self
+            .drafts
+            .get_mut(at)
+            .map_or(Taken::Foreign, |draft| draft.take(line, frame, number, cut));
+        match taken {
+            Taken::Yes => {}
+            Taken::Foreign => {
+                let over = self
+                    .draft(at)
+                    .is_some_and(|draft| draft.stage == Stage::Killed);
+                if over && line.opens() {
+                    // The next report, its header lost.
+                    self.conclude(at);
+                    self.body(line, frame, number, cut);
+                } else {
+                    self.grow_impatient();
+                }
+            }
+            Taken::Conflict => self.conflict(at, line, frame, number, cut),
+        }
+    }
+
+    /// A section came twice or out of order: lines of two reports are mixed.
+    fn conflict(
+        &mut self,
+        at: usize,
+        line: &KernelLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) {
+        let rivals = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.firm.is_some())
+            .count();
+        let decided = self
+            .draft(at)
+            .is_some_and(|draft| draft.stage >= Stage::Decision && draft.firm.is_none());
+        if rivals < 2 && decided && line.opens() {
+            // A report without its kill line, then the rest of another.
+            self.conclude(at);
+            return self.body(line, frame, number, cut);
+        }
+        for draft in &mut self.drafts {
+            match draft.firm.take() {
+                Some(firm) => *draft = *firm,
+                None => draft.forget_body(),
+            }
+            draft.firm = None;
+            draft.report.doubts.push((Doubt::Interleaved, None));
+        }
+        self.tangle = Some(Tangle::default());
+        self.body(line, frame, number, cut);
+    }
+
+    fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
+        if self.tangle.is_some() {
+            return self.killed_in_tangle(killed, frame, number);
+        }
+        let holder = self.holder(frame).filter(|at| {
+            self.draft(*at).is_some_and(|draft| {
+                let in_group = draft
+                    .report
+                    .memcg
+                    .as_ref()
+                    .is_some_and(|memcg| memcg.group_line.is_some());
+                let known = draft
+                    .report
+                    .victims
+                    .iter()
+                    .any(|victim| victim.pid == killed.pid);
+                let announced = draft
+                    .report
+                    .victims
+                    .iter()
+                    .any(|victim| victim.announced_only);
+                let chosen = draft
+                    .chosen()
+                    .is_none_or(|pid| pid == killed.pid || announced);
+                match draft.stage {
+                    Stage::Killed => in_group || known,
+                    // A child may die in place of the announced process, under a plain `Killed process`.
+                    _ => {
+                        !draft.contradicts(killed.cause)
+                            && (chosen || known)
+                            && (!announced || known || killed.cause == Cause::Unsaid)
+                    }
+                }
+            })
+        });
+        let at = match holder {
+            Some(at) => at,
+            None => {
+                if self.is_repeated(
+                    killed.pid,
+                    killed.comm,
+                    [killed.total_vm_kib, killed.anon_rss_kib],
+                ) {
+                    self.ignored.repeated += 1;
+                    return;
+                }
+                // A decided report of the same writer that this kill is not part of, is over.
+                if let Some(at) = self.holder(frame).filter(|at| {
+                    self.draft(*at)
+                        .is_some_and(|draft| draft.stage == Stage::Killed)
+                }) {
+                    self.conclude(at);
+                }
+                self.open(frame)
+            }
+        };
+        if let Some(draft) = self.drafts.get_mut(at) {
+            let index = draft.keep(frame, number);
+            draft.kill(killed, index);
+        }
+        self.remember(
+            killed.pid,
+            killed.comm,
+            [killed.total_vm_kib, killed.anon_rss_kib],
+        );
+    }
+
+    /// In a tangle a kill line goes to the report whose own trigger it names, else it stands alone.
+    fn killed_in_tangle(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
+        let own = |draft: &Draft| {
+            draft.stage < Stage::Killed
+                && draft
+                    .report
+                    .trigger
+                    .as_ref()
+                    .is_some_and(|trigger| trigger.pid == Some(killed.pid))
+        };
+        let at = match self.drafts.iter().position(own) {
+            Some(at) => at,
+            None => {
+                let at = self.open(frame);
+                if let Some(draft) = self.drafts.get_mut(at) {
+                    draft.report.doubts.push((Doubt::Interleaved, None));
+                }
+                at
+            }
+        };
+        let constraint = self.tangle.as_mut().and_then(|tangle| {
+            tangle.kills += 1;
+            let found = tangle
+                .constraints
+                .iter()
+                .position(|(pid, ..)| *pid == killed.pid)?;
+            Some(tangle.constraints.swap_remove(found))
+        });
+        if let Some(draft) = self.drafts.get_mut(at) {
+            if let Some((_, number, text)) = &constraint {
+                let index = draft.report.text.push(*number, text);
+                if let KernelLine::Constraint(line) = kernel::read(text.as_bytes(), false) {
+                    draft.apply_constraint(&line, index);
+                }
+            }
+            let index = draft.keep(frame, number);
+            draft.kill(killed, index);
+        }
+        self.remember(
+            killed.pid,
+            killed.comm,
+            [killed.total_vm_kib, killed.anon_rss_kib],
+        );
+        let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
+        let waiting = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage < Stage::Killed)
+            .count();
+        let done = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage >= Stage::Killed)
+            .count();
+        if kills >= 2 && done >= waiting {
+            self.untangle();
+        }
+    }
+
+    /// As many kills as reports were seen: the headers that found no kill of their own are among them.
+    fn untangle(&mut self) {
+        self.drafts.retain(|draft| draft.stage >= Stage::Killed);
+        while !self.drafts.is_empty() {
+            self.conclude(0);
+        }
+        self.tangle = None;
+    }
+
+    fn reaped(&mut self, line: &ReapedLine<'_>, frame: &Frame<'_>, number: u64) {
+        let reaped = match (line.anon_rss_kib, line.file_rss_kib) {
+            (Some(anon_rss_kib), Some(file_rss_kib)) => Some(Reaped {
+                anon_rss_kib,
+                file_rss_kib,
+                shmem_rss_kib: line.shmem_rss_kib,
+            }),
+            _ => None,
+        };
+        if self.with_victim(line.pid, line.comm, frame, number, |victim| {
+            victim.reaped = victim.reaped.or(reaped)
+        }) {
+            return;
+        }
+        if self.is_repeated(line.pid, line.comm, [None, None]) {
+            return;
+        }
+        // All that is left of a kill.
+        let at = self.open(frame);
+        if let Some(draft) = self.drafts.get_mut(at) {
+            let index = draft.keep(frame, number);
+            draft.report.victims.push(Victim {
+                pid: line.pid,
+                comm: text(line.comm),
+                reaped,
+                lines: vec![index],
+                ..Victim::default()
+            });
+        }
+        self.remember(line.pid, line.comm, [None, None]);
+        self.conclude(at);
+    }
+
+    /// Applies `change` to the victim of that pid and name, wherever it is; says whether there is one.
+    fn with_victim(
+        &mut self,
+        pid: u32,
+        comm: &[u8],
+        frame: &Frame<'_>,
+        number: u64,
+        change: impl FnOnce(&mut Victim),
+    ) -> bool {
+        let comm = text(comm);
+        let is_it = |victim: &Victim| victim.pid == pid && victim.comm == comm;
+        let draft = self
+            .drafts
+            .iter_mut()
+            .rev()
+            .find(|draft| draft.report.victims.iter().any(is_it));
+        let report = match draft {
+            Some(draft) => {
+                draft.foreign = 0;
+                Some(&mut draft.report)
+            }
+            None => self
+                .waiting
+                .iter_mut()
+                .rev()
+                .find(|report| report.victims.iter().any(is_it)),
+        };
+        let Some(report) = report else { return false };
+        let index = report
+            .text
+            .push(number, &String::from_utf8_lossy(frame.text));
+        if let Some(victim) = report.victims.iter_mut().find(|victim| is_it(victim)) {
+            victim.lines.push(index);
+            change(victim);
+        }
+        self.release();
+        true
+    }
+
+    fn add_to_waiting(&mut self, pid: u32, comm: &[u8], frame: &Frame<'_>, number: u64) {
+        if let Some(report) = self
+            .waiting
+            .back_mut()
+            .filter(|report| report.victims.iter().all(|victim| victim.pid != pid))
+        {
+            let index = report
+                .text
+                .push(number, &String::from_utf8_lossy(frame.text));
+            report.victims.push(Victim {
+                pid,
+                comm: text(comm),
+                shares_memory: true,
+                lines: vec![index],
+                ..Victim::default()
+            });
+        }
+    }
+
+    fn grow_impatient(&mut self) {
+        let mut at = 0;
+        while let Some(draft) = self.drafts.get_mut(at) {
+            draft.foreign += 1;
+            let patience = if draft.stage == Stage::Killed {
+                PATIENCE_AFTER_KILL
+            } else {
+                PATIENCE
+            };
+            if draft.foreign > patience {
+                self.conclude(at);
+            } else {
+                at += 1;
+            }
+        }
+        if self.drafts.is_empty() {
+            self.tangle = None;
+        }
+    }
+
+    /// Ends drafts whose last line is long before this one.
+    fn give_up_stale(&mut self, frame: &Frame<'_>) {
+        let Some(boot_us) = frame.boot_us else { return };
+        let mut at = 0;
+        while let Some(draft) = self.drafts.get(at) {
+            let stale = draft.could_hold(frame)
+                && draft
+                    .last_boot_us
+                    .is_some_and(|last| boot_us.saturating_sub(last) > GAP_US);
+            if stale && self.drafts.len() == 1 {
+                self.conclude(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Takes a draft out and lets it wait for its reaper line, or drops it if it is no OOM report.
+    fn conclude(&mut self, at: usize) {
+        if at >= self.drafts.len() {
+            return;
+        }
+        let draft = self.drafts.remove(at);
+        if self.drafts.is_empty() {
+            self.tangle = None;
+        }
+        if !draft.is_oom() {
+            return;
+        }
+        self.waiting.push_back(draft.finish());
+        self.release();
+    }
+
+    /// Reports leave in their order, as soon as nothing more is to be expected of the first.
+    fn release(&mut self) {
+        while let Some(first) = self.waiting.front() {
+            let done = first
+                .victims
+                .iter()
+                .all(|victim| victim.reaped.is_some() || victim.reap_failed)
+                && !first.victims.is_empty();
+            if !done && self.waiting.len() <= WAITING {
+                return;
+            }
+            self.ready.extend(self.waiting.pop_front());
+        }
+    }
+
+    fn is_repeated(&self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2]) -> bool {
+        let comm = text(comm);
+        self.remembered.iter().any(|known| {
+            known.pid == pid
+                && known.comm == comm
+                && (sizes == [None, None] || known.sizes == sizes)
+        })
+    }
+
+    fn remember(&mut self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2]) {
+        if self.remembered.len() >= REMEMBERED {
+            self.remembered.pop_front();
+        }
+        self.remembered.push_back(Remembered {
+            pid,
+            comm: text(comm),
+            sizes,
+        });
+    }
+}

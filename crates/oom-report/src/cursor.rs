@@ -1,0 +1,142 @@
+//! Reading a byte slice from left to right without ever leaving it. No allocation.
+
+/// What is left of a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// Takes `literal` if it stands here.
+    pub(crate) fn eat(&mut self, literal: &[u8]) -> bool {
+        match self.0.strip_prefix(literal) {
+            Some(rest) => {
+                self.0 = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes `literal` or gives up.
+    pub(crate) fn need(&mut self, literal: &[u8]) -> Option<()> {
+        self.eat(literal).then_some(())
+    }
+
+    /// Next byte, not taken.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
+    /// Skips spaces and tabs; says how many.
+    pub(crate) fn spaces(&mut self) -> usize {
+        let mut count = 0;
+        while let [b' ' | b'\t', rest @ ..] = self.0 {
+            self.0 = rest;
+            count += 1;
+        }
+        count
+    }
+
+    /// An unsigned decimal number; `None` when there is no digit or it does not fit.
+    pub(crate) fn number(&mut self) -> Option<u64> {
+        let mut value: u64 = 0;
+        let mut rest = self.0;
+        let mut any = false;
+        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+            value = value
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
+            rest = tail;
+            any = true;
+        }
+        self.0 = rest;
+        any.then_some(value)
+    }
+
+    /// A decimal number that may be negative.
+    pub(crate) fn signed(&mut self) -> Option<i64> {
+        let negative = self.eat(b"-");
+        let value = i64::try_from(self.number()?).ok()?;
+        Some(if negative { -value } else { value })
+    }
+
+    /// A number that fits 32 bits.
+    pub(crate) fn number_u32(&mut self) -> Option<u32> {
+        u32::try_from(self.number()?).ok()
+    }
+
+    /// Exactly `width` digits.
+    pub(crate) fn digits(&mut self, width: usize) -> Option<u32> {
+        let (head, tail) = self.0.split_at_checked(width)?;
+        let mut value: u32 = 0;
+        for byte in head {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            value = value.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?;
+        }
+        self.0 = tail;
+        Some(value)
+    }
+
+    /// A hexadecimal number after `0x`.
+    pub(crate) fn hex(&mut self) -> Option<u64> {
+        self.need(b"0x")?;
+        let length = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
+        let (digits, rest) = self.0.split_at_checked(length)?;
+        let value = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        self.0 = rest;
+        Some(value)
+    }
+
+    /// Everything before the next `literal`, which is taken too.
+    pub(crate) fn until(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
+        let at = memchr::memmem::find(self.0, literal)?;
+        let (head, tail) = self.0.split_at_checked(at)?;
+        self.0 = tail.get(literal.len()..)?;
+        Some(head)
+    }
+
+    /// Everything before the last `literal`, which is taken too.
+    pub(crate) fn until_last(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
+        let at = memchr::memmem::rfind(self.0, literal)?;
+        let (head, tail) = self.0.split_at_checked(at)?;
+        self.0 = tail.get(literal.len()..)?;
+        Some(head)
+    }
+
+    /// Everything up to a byte that `stop` accepts, or to the end.
+    pub(crate) fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a [u8] {
+        let length = self.0.iter().take_while(|byte| keep(**byte)).count();
+        let (head, tail) = self.0.split_at_checked(length).unwrap_or((self.0, b""));
+        self.0 = tail;
+        head
+    }
+
+    /// A run of bytes without white space.
+    pub(crate) fn word(&mut self) -> &'a [u8] {
+        self.take_while(|byte| !byte.is_ascii_whitespace())
+    }
+
+    /// `<number>kB`, in KiB.
+    pub(crate) fn kib(&mut self) -> Option<u64> {
+        let value = self.number()?;
+        (self.eat(b"kB") || self.eat(b"KB")).then_some(value)
+    }
+}
+
+/// Whether `needle` stands in `haystack`.
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+/// Bytes as text; what is not UTF-8 becomes U+FFFD.
+pub(crate) fn text(bytes: &[u8]) -> smol_str::SmolStr {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes).as_ref().into(),
+    }
+}

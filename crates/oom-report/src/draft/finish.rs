@@ -1,0 +1,250 @@
+//! The end of a draft: what the lines say together, and what is missing.
+
+use super::{Draft, Stage};
+use crate::gfp;
+use crate::kernel::kill::Cause;
+use crate::report::{Doubt, Missing, OomReport, Outcome, Scope};
+
+impl Draft {
+    /// Whether anything in the draft shows that the OOM killer was at work.
+    pub(crate) fn is_oom(&self) -> bool {
+        self.report
+            .trigger
+            .as_ref()
+            .is_some_and(|trigger| trigger.line.is_some())
+            || self.report.constraint_line.is_some()
+            || !self.report.victims.is_empty()
+            || self
+                .report
+                .memcg
+                .as_ref()
+                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path_line.is_some())
+            || self
+                .report
+                .outcomes
+                .iter()
+                .any(|(outcome, _)| *outcome != Outcome::Deadlocked)
+    }
+
+    /// The finished report.
+    pub(crate) fn finish(mut self) -> OomReport {
+        self.settle_scope();
+        self.settle_page_size();
+        self.settle_trigger();
+        self.settle_victims();
+        if self.constraint_wrong {
+            self.report
+                .doubts
+                .push((Doubt::KernelBug, self.report.constraint_line));
+        }
+        self.note_missing();
+        self.report
+    }
+
+    fn settle_scope(&mut self) {
+        let trigger = self.report.trigger.as_ref();
+        // order=-1: out_of_memory was called by the sysrq handler (is_sysrq_oom, mm/oom_kill.c).
+        if trigger.is_some_and(|trigger| trigger.order == Some(-1)) {
+            self.report.scope = Some(Scope::Sysrq);
+            return;
+        }
+        let memcg = self.report.memcg.as_ref();
+        let by_memcg = self.cause == Cause::Memcg
+            || memcg.is_some_and(|memcg| memcg.path.is_some() || memcg.memory.line.is_some());
+        if self.report.scope.is_some() {
+            return;
+        }
+        let machine =
+            matches!(self.cause, Cause::Machine | Cause::AllocatingTask) || self.mem_info_seen;
+        self.report.scope = if by_memcg {
+            Some(Scope::Memcg)
+        } else if machine {
+            Some(self.scope_of_nodes())
+        } else {
+            None
+        };
+    }
+
+    /// Before 4.20 the constraint is not printed: the nodes of the report against those that were allowed tell
+    /// (constrained_alloc, mm/oom_kill.c).
+    fn scope_of_nodes(&self) -> Scope {
+        let (Some(trigger), Some(system)) =
+            (self.report.trigger.as_ref(), self.report.system.as_ref())
+        else {
+            return Scope::Global;
+        };
+        let outside = |list: Option<&str>| {
+            list.is_some_and(|list| {
+                system
+                    .zones
+                    .iter()
+                    .any(|zone| node_in(list, zone.node) == Some(false))
+            })
+        };
+        let mems = trigger.mems_allowed.as_deref();
+        if outside(mems) {
+            Scope::Cpuset
+        } else if outside(trigger.nodemask.as_deref()) {
+            Scope::Mempolicy
+        } else {
+            Scope::Global
+        }
+    }
+
+    /// The same number printed in pages and in kB gives the page size.
+    fn settle_page_size(&mut self) {
+        let report = &mut self.report;
+        let power = |bytes: u64| {
+            (bytes.is_power_of_two() && (4096..=1 << 20).contains(&bytes)).then_some(bytes)
+        };
+        let of_victim = report.victims.iter().find_map(|victim| {
+            let task = report
+                .tasks
+                .iter()
+                .find(|task| task.pid == victim.pid && task.total_vm_pages > 0)?;
+            let kib = victim.total_vm_kib?;
+            (kib % task.total_vm_pages == 0).then(|| power(kib / task.total_vm_pages * 1024))?
+        });
+        let of_free_lists = report.system.as_ref().and_then(|system| {
+            let first = system
+                .zones
+                .iter()
+                .find_map(|zone| zone.free_areas.first())?;
+            power(first.block_kib * 1024)
+        });
+        report.page_size_bytes = of_victim.or(of_free_lists);
+        if let Some(system) = report.system.as_mut() {
+            system.page_size_bytes = report.page_size_bytes;
+        }
+    }
+
+    fn settle_trigger(&mut self) {
+        // The `oom-kill:` line adds to a trigger that only the header introduces.
+        let only_constraint = self
+            .report
+            .trigger
+            .as_ref()
+            .is_some_and(|trigger| trigger.line.is_none() && trigger.cpu_line.is_none());
+        if only_constraint
+            && self
+                .report
+                .trigger
+                .as_ref()
+                .is_some_and(|trigger| trigger.comm.is_empty())
+        {
+            self.report.trigger = None;
+        }
+        let kernel = self.report.kernel;
+        if let Some(trigger) = self.report.trigger.as_mut()
+            && let (true, Some(mask), Some(kernel)) =
+                (trigger.gfp_flags.is_empty(), trigger.gfp_mask, kernel)
+        {
+            trigger.gfp_flags = gfp::decode(mask, kernel)
+                .flags
+                .into_iter()
+                .map(Into::into)
+                .collect();
+        }
+    }
+
+    fn settle_victims(&mut self) {
+        let killed = self
+            .report
+            .victims
+            .iter()
+            .any(|victim| !victim.announced_only);
+        if !killed {
+            // Nothing but the announcement is left of the kill: it is what we know.
+            for victim in &mut self.report.victims {
+                victim.announced_only = false;
+            }
+        }
+        let uid = self
+            .report
+            .constraint_line
+            .and_then(|line| self.report.text.get(line))
+            .and_then(
+                |(_, text)| match crate::kernel::read(text.as_bytes(), false) {
+                    crate::kernel::KernelLine::Constraint(line) => Some((line.pid?, line.uid?)),
+                    _ => None,
+                },
+            );
+        for victim in &mut self.report.victims {
+            if let Some(task) = self.report.tasks.iter().find(|task| task.pid == victim.pid) {
+                victim.tgid = Some(task.tgid);
+                victim.uid = victim.uid.or(task.uid);
+                victim.oom_score_adj = victim.oom_score_adj.or(Some(task.oom_score_adj));
+            }
+            if let Some((_, uid)) = uid.filter(|(pid, _)| *pid == victim.pid) {
+                victim.uid = victim.uid.or(Some(uid));
+            }
+        }
+    }
+
+    fn note_missing(&mut self) {
+        let report = &self.report;
+        let trigger = report.trigger.as_ref();
+        let has_header = trigger.is_some_and(|trigger| trigger.line.is_some());
+        let mut missing = Vec::new();
+        let mut lacks = |section: Missing, lacking: bool| {
+            if lacking {
+                missing.push(section);
+            }
+        };
+        lacks(Missing::Header, !has_header);
+        lacks(
+            Missing::CpuLine,
+            trigger.is_none_or(|trigger| trigger.cpu_line.is_none()),
+        );
+        lacks(
+            Missing::Stack,
+            trigger.is_none_or(|trigger| trigger.stack.is_empty()),
+        );
+        let memcg = report.memcg.as_ref();
+        let by_memcg = report.scope == Some(Scope::Memcg);
+        lacks(
+            Missing::MemcgUsage,
+            by_memcg && memcg.is_none_or(|memcg| memcg.memory.line.is_none()),
+        );
+        lacks(
+            Missing::MemcgStats,
+            by_memcg && memcg.is_none_or(|memcg| memcg.stats.is_empty()),
+        );
+        let by_machine = matches!(
+            report.scope,
+            Some(Scope::Global | Scope::Cpuset | Scope::Mempolicy | Scope::Sysrq)
+        );
+        lacks(Missing::MemInfo, by_machine && report.system.is_none());
+        let nobody = report.outcomes.iter().any(|(outcome, _)| {
+            matches!(
+                outcome,
+                Outcome::NoKillableProcesses
+                    | Outcome::Panic
+                    | Outcome::SysrqIgnored
+                    | Outcome::Deadlocked
+            )
+        });
+        lacks(Missing::TaskTable, report.tasks.is_empty() && !nobody);
+        let named = report.constraint_line.is_some()
+            || memcg.is_some_and(|memcg| memcg.path_line.is_some());
+        // Before 4.20 a global kill has no such line.
+        let expected = by_memcg
+            || report
+                .kernel
+                .is_none_or(|kernel| (kernel.major, kernel.minor) >= (4, 20));
+        lacks(Missing::Constraint, expected && !named && !nobody);
+        lacks(Missing::KillLine, self.stage != Stage::Killed && !nobody);
+        self.report.missing = missing;
+    }
+}
+
+/// Whether `node` is in a list like `0-1,3`; `None` when the list cannot be read.
+fn node_in(list: &str, node: u32) -> Option<bool> {
+    for range in list.split(',').filter(|range| !range.is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        if (first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?).contains(&node) {
+            return Some(true);
+        }
+    }
+    (!list.is_empty()).then_some(false)
+}

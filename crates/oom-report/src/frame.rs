@@ -1,0 +1,112 @@
+//! The log's side: one line of any log -> the kernel text in it, and what the framing says of time, host and writer.
+//!
+//! Layers are peeled from the left, each told by its own shape, so that wrapped forms (a syslog line in a container's
+//! JSON log behind a shipper's prefix) need no code of their own. Decides nothing about reports.
+
+pub(crate) mod embedded;
+pub(crate) mod journal_export;
+pub(crate) mod json;
+mod kmsg;
+mod peel;
+mod stamp;
+
+use crate::time::RawTime;
+
+/// Who wrote the line, as far as its framing shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// The framing names another writer: never part of a report.
+    Other,
+    /// No sign.
+    Unverified,
+    /// Tag `kernel:` in a syslog form.
+    KernelTag,
+    /// Facility 0 where user space cannot set it.
+    Kernel,
+}
+
+/// A line without its framing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    /// What the kernel printed, if it was the kernel.
+    pub(crate) text: &'a [u8],
+    pub(crate) boot_us: Option<u64>,
+    pub(crate) time: RawTime,
+    pub(crate) host: Option<&'a [u8]>,
+    /// `T1234` or `C0` (CONFIG_PRINTK_CALLER)
+    pub(crate) caller: Option<&'a [u8]>,
+    pub(crate) boot_id: Option<&'a [u8]>,
+    pub(crate) origin: Origin,
+    /// The most that any layer outside lets us believe.
+    pub(crate) cap: Origin,
+    /// The line has framing at all.
+    pub(crate) framed: bool,
+    /// A raw kmsg record that continues the one before (`+`).
+    pub(crate) continues: bool,
+}
+
+impl<'a> Frame<'a> {
+    /// A line of which nothing is known yet.
+    pub(crate) fn bare(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            boot_us: None,
+            time: RawTime::None,
+            host: None,
+            caller: None,
+            boot_id: None,
+            origin: Origin::Unverified,
+            cap: Origin::Kernel,
+            framed: false,
+            continues: false,
+        }
+    }
+
+    /// Who wrote it, no more than the layers allow.
+    pub(crate) fn believed(&self) -> Origin {
+        self.origin.min(self.cap)
+    }
+}
+
+/// Room for text that is not in the input as it stands (JSON strings, escapes), kept from line to line.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    json: json::Fields,
+    unescaped: Vec<u8>,
+}
+
+/// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the
+/// same file, learned by [`embedded`].
+pub(crate) fn frame<'a>(
+    line: &'a [u8],
+    prefix: Option<&[u8]>,
+    scratch: &'a mut Scratch,
+) -> Frame<'a> {
+    let Scratch { json, unescaped } = scratch;
+    let mut frame = Frame::bare(line);
+    peel::peel(&mut frame);
+    if !frame.framed
+        && let Some(rest) = prefix.and_then(|prefix| line.strip_prefix(prefix))
+    {
+        frame = Frame::bare(rest);
+        frame.framed = true;
+        frame.cap = Origin::KernelTag;
+        peel::peel(&mut frame);
+    }
+    if frame.text.first() == Some(&b'{')
+        && frame.origin != Origin::Other
+        && json::decode(frame.text, json)
+    {
+        frame = json.frame(frame);
+        if json.peel_inner() {
+            peel::peel(&mut frame);
+        }
+    }
+    if frame.framed
+        && memchr::memchr(b'\\', frame.text).is_some()
+        && kmsg::unescape(frame.text, unescaped)
+    {
+        frame.text = unescaped;
+    }
+    frame
+}

@@ -1,0 +1,170 @@
+//! One JSON object a line: Docker's json-file, journalctl's JSON, and what log shippers make of either.
+
+use serde_json::Value;
+
+use super::{Frame, Origin};
+use crate::cursor::Cursor;
+use crate::time::{RawTime, epoch};
+
+/// What a JSON line holds, owned, since JSON strings are not in the input as they stand.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    message: Vec<u8>,
+    host: Option<Vec<u8>>,
+    boot_id: Option<Vec<u8>>,
+    boot_us: Option<u64>,
+    time: RawTime,
+    writer: Writer,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// The object does not say.
+    #[default]
+    Unsaid,
+    /// Journal: kernel transport, facility 0.
+    JournalKernel,
+    /// A field names the kernel as the program.
+    NamedKernel,
+    /// Another program.
+    Other,
+}
+
+/// Keys that hold the text, in the order of preference.
+const MESSAGE: &[&str] = &["MESSAGE", "message", "log", "msg", "text", "line", "body"];
+const HOST: &[&str] = &[
+    "_HOSTNAME",
+    "hostname",
+    "host",
+    "nodename",
+    "node",
+    "node_name",
+];
+const PROGRAM: &[&str] = &[
+    "SYSLOG_IDENTIFIER",
+    "_COMM",
+    "syslog_identifier",
+    "ident",
+    "appname",
+    "app_name",
+    "program",
+    "programname",
+    "syslogtag",
+];
+const TIME: &[&str] = &[
+    "time",
+    "@timestamp",
+    "timestamp",
+    "ts",
+    "date",
+    "datetime",
+    "_SOURCE_REALTIME_TIMESTAMP",
+];
+
+/// Reads the object. `false` when it is none or holds no text.
+pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(text) else {
+        return false;
+    };
+    *fields = Fields::default();
+    let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else {
+        return false;
+    };
+    fields.message = message;
+    while fields
+        .message
+        .last()
+        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+    {
+        fields.message.pop();
+    }
+    let text_of = |key: &str| object.get(key).and_then(Value::as_str);
+    let number_of = |key: &str| match object.get(key)? {
+        Value::String(text) => text.parse::<u64>().ok(),
+        other => other.as_u64(),
+    };
+    fields.host = HOST
+        .iter()
+        .find_map(|key| text_of(key))
+        .map(|host| host.as_bytes().to_vec());
+    fields.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
+    fields.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")
+        .or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
+    fields.time = match number_of("__REALTIME_TIMESTAMP") {
+        Some(microseconds) => i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs),
+        None => TIME
+            .iter()
+            .find_map(|key| time(object.get(*key)?))
+            .unwrap_or_default(),
+    };
+    fields.writer = match text_of("_TRANSPORT") {
+        Some("kernel") => match number_of("SYSLOG_FACILITY") {
+            Some(0) => Writer::JournalKernel,
+            Some(_) => Writer::Other,
+            None => Writer::NamedKernel,
+        },
+        Some(_) => Writer::Other,
+        None => match PROGRAM.iter().find_map(|key| text_of(key)) {
+            Some(name) if name.trim_end_matches(':') == "kernel" => Writer::NamedKernel,
+            Some(_) => Writer::Other,
+            None => Writer::Unsaid,
+        },
+    };
+    true
+}
+
+impl Fields {
+    /// The frame of the object's text, in `outer`'s framing.
+    pub(crate) fn frame<'a>(&'a self, outer: Frame<'a>) -> Frame<'a> {
+        Frame {
+            text: &self.message,
+            boot_us: self.boot_us.or(outer.boot_us),
+            time: if self.time == RawTime::None {
+                outer.time
+            } else {
+                self.time
+            },
+            host: self.host.as_deref().or(outer.host),
+            boot_id: self.boot_id.as_deref().or(outer.boot_id),
+            origin: match self.writer {
+                Writer::JournalKernel => Origin::Kernel,
+                Writer::NamedKernel => Origin::KernelTag,
+                Writer::Unsaid => Origin::Unverified,
+                Writer::Other => Origin::Other,
+            },
+            cap: match self.writer {
+                Writer::Unsaid => Origin::Unverified,
+                Writer::JournalKernel | Writer::NamedKernel | Writer::Other => outer.cap,
+            },
+            framed: true,
+            caller: None,
+            continues: false,
+        }
+    }
+
+    /// Whether the text may itself be framed: a journal's kernel text is not.
+    pub(crate) fn peel_inner(&self) -> bool {
+        matches!(self.writer, Writer::Unsaid | Writer::NamedKernel)
+    }
+}
+
+/// A string, or journalctl's list of bytes for text that is not UTF-8.
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::String(text) => Some(text.as_bytes().to_vec()),
+        Value::Array(list) => list
+            .iter()
+            .map(|byte| u8::try_from(byte.as_u64()?).ok())
+            .collect(),
+        _ => None,
+    }
+}
+
+fn time(value: &Value) -> Option<RawTime> {
+    match value {
+        Value::String(text) => super::stamp::iso(&mut Cursor(text.as_bytes()))
+            .map(|(time, _)| time)
+            .or_else(|| epoch(text.parse().ok()?)),
+        other => epoch(other.as_f64()?),
+    }
+}

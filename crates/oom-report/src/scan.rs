@@ -1,0 +1,421 @@
+//! Bytes of a log -> reports: finds the lines that matter, takes their framing off, hands them to the assembler.
+//!
+//! While no report is open only lines with a needle are looked at; the rest of the log is searched, not read. Works on
+//! bytes held whole (a mapped file), with several threads searching ahead, and on a stream, in constant memory.
+
+mod look_back;
+mod parallel;
+
+use crate::anchor::Hit;
+use crate::assemble::{Assembler, Ignored};
+use crate::frame::{self, Scratch, embedded, journal_export};
+use crate::kernel::{self, KernelLine};
+use crate::report::OomReport;
+use crate::time::Assumptions;
+
+/// What receives the reports, in the order of the log.
+pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
+
+/// Bytes kept behind the reading position of a stream, for reports whose first lines hold no needle.
+const KEPT_BEHIND: usize = 256 * 1024;
+/// A stream's line or journal entry longer than this is given up.
+const LONGEST_LINE: usize = 16 * 1024 * 1024;
+/// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
+const COMM_BYTES: usize = 15;
+
+/// Finds the reports of one log. Give it the whole bytes once ([`Scanner::scan`]) or chunks ([`Scanner::push`]).
+///
+/// ```
+/// use oom_report::{Assumptions, Scanner};
+///
+/// let log = b"Mar  9 13:17:05 node-1 kernel: [30320.358563] Memory cgroup out of memory: \
+///             Kill process 11190 (app) score 9 or sacrifice child\n";
+/// let mut reports = Vec::new();
+/// Scanner::new(Assumptions::default()).scan(log, 1, &mut |report| reports.push(report));
+/// assert_eq!(reports[0].victims[0].pid, 11190);
+/// ```
+#[derive(Debug)]
+pub struct Scanner {
+    assembler: Assembler,
+    scratch: Scratch,
+    prefix: Option<Vec<u8>>,
+    /// Every line is read, needle or not: the slow way, to hold the fast one against.
+    every_line: bool,
+    stream: Stream,
+}
+
+/// A stream's bytes that are still of use.
+#[derive(Debug, Default)]
+struct Stream {
+    buffer: Vec<u8>,
+    /// Where unread lines begin in the buffer, and their number.
+    position: Position,
+    /// A line is being skipped since it is too long.
+    skipping: bool,
+    /// A journal entry was not all there: its needles are looked for again.
+    search_again: bool,
+}
+
+/// A place in the bytes at hand.
+#[derive(Debug, Clone, Copy, Default)]
+struct Position {
+    /// Start of the next line to look at.
+    offset: usize,
+    /// Lines before it in the whole log.
+    lines: u64,
+    /// End of the last report's lines: what lies before is never looked at again.
+    floor: usize,
+}
+
+impl Scanner {
+    /// A scanner for one log.
+    pub fn new(assumptions: Assumptions) -> Self {
+        let assembler = Assembler::new(assumptions);
+        Self {
+            assembler,
+            scratch: Scratch::default(),
+            prefix: None,
+            every_line: false,
+            stream: Stream::default(),
+        }
+    }
+
+    /// The same, but reading every line: slow, and with the same result.
+    pub fn line_by_line(assumptions: Assumptions) -> Self {
+        Self {
+            every_line: true,
+            ..Self::new(assumptions)
+        }
+    }
+
+    /// What was seen and not reported.
+    pub fn ignored(&self) -> Ignored {
+        self.assembler.ignored
+    }
+
+    /// Scans a whole log with `threads` threads (0 counts as 1); the sink is called from this one.
+    /// Returns the number of lines.
+    pub fn scan(&mut self, bytes: &[u8], threads: usize, sink: Sink<'_>) -> u64 {
+        let mut position = Position::default();
+        let mut lines = 0;
+        let every_line = self.every_line;
+        parallel::search_in_order(bytes, threads, every_line, &mut |end, hits, newlines| {
+            let last = end == bytes.len();
+            self.walk(bytes, end, hits, lines, &mut position, last, sink);
+            lines += newlines;
+        });
+        self.assembler.finish();
+        self.hand_over(sink);
+        lines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
+    }
+
+    /// Takes the next bytes of a stream. Chunks of about a megabyte are best.
+    pub fn push(&mut self, chunk: &[u8], sink: Sink<'_>) {
+        let mut chunk = chunk;
+        if self.stream.skipping {
+            match memchr::memchr(b'\n', chunk) {
+                Some(end) => {
+                    self.stream.skipping = false;
+                    self.stream.position.lines += 1;
+                    chunk = chunk.get(end + 1..).unwrap_or_default();
+                }
+                None => return,
+            }
+        }
+        // Whole lines only: a line's end is in the chunk, or the line waits.
+        let mut stream = std::mem::take(&mut self.stream);
+        let searched_from = stream.searched();
+        stream.buffer.extend_from_slice(chunk);
+        if let Some(end) = memchr::memrchr(b'\n', chunk) {
+            let end = stream.buffer.len() - chunk.len() + end + 1;
+            self.read_stream(&mut stream, searched_from.min(end), end, false, sink);
+        }
+        stream.trim();
+        self.stream = stream;
+    }
+
+    /// The stream is over. Returns the number of its lines.
+    pub fn finish(&mut self, sink: Sink<'_>) -> u64 {
+        let mut stream = std::mem::take(&mut self.stream);
+        let end = stream.buffer.len();
+        let searched_from = stream.searched();
+        self.read_stream(&mut stream, searched_from, end, true, sink);
+        self.assembler.finish();
+        self.hand_over(sink);
+        let unread = stream
+            .buffer
+            .get(stream.position.offset..)
+            .unwrap_or_default();
+        stream.position.lines
+            + memchr::memchr_iter(b'\n', unread).count() as u64
+            + u64::from(!unread.is_empty() && !unread.ends_with(b"\n"))
+    }
+
+    fn read_stream(
+        &mut self,
+        stream: &mut Stream,
+        from: usize,
+        end: usize,
+        last: bool,
+        sink: Sink<'_>,
+    ) {
+        let Some(unsearched) = stream.buffer.get(from..end) else {
+            return;
+        };
+        let (mut hits, newlines) = parallel::hits(unsearched, unsearched.len(), self.every_line);
+        let position = stream.position;
+        let between = stream.buffer.get(position.offset..from).unwrap_or_default();
+        let lines_before = position.lines + memchr::memchr_iter(b'\n', between).count() as u64;
+        for hit in &mut hits {
+            hit.offset += from;
+        }
+        let mut position = position;
+        let Some(bytes) = stream.buffer.get(..end) else {
+            return;
+        };
+        self.walk(bytes, end, &hits, lines_before, &mut position, last, sink);
+        stream.search_again = !last && self.at_open_entry(bytes, position.offset);
+        if !self.assembler.is_active() && !last && !stream.search_again {
+            position = Position {
+                offset: end,
+                lines: lines_before + newlines,
+                floor: position.floor,
+            };
+        }
+        stream.position = position;
+    }
+
+    /// Whether an unfinished journal entry stands at `offset`.
+    fn at_open_entry(&self, bytes: &[u8], offset: usize) -> bool {
+        bytes.get(offset..).is_some_and(|rest| {
+            rest.starts_with(journal_export::START) && journal_export::read(rest, false).is_none()
+        })
+    }
+
+    /// Goes through `bytes[..end]` from `position`, along `hits` (absolute offsets; their line counts start at
+    /// `lines_before`). Lines that end beyond `end` are left for later unless `last`.
+    #[allow(clippy::too_many_arguments)]
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        end: usize,
+        hits: &[Hit],
+        lines_before: u64,
+        position: &mut Position,
+        last: bool,
+        sink: Sink<'_>,
+    ) {
+        let mut hits = hits.iter();
+        loop {
+            if self.assembler.is_active() {
+                if !self.step(bytes, end, position, last) {
+                    break;
+                }
+                position.floor = position.offset;
+            } else {
+                let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else {
+                    break;
+                };
+                let start = self.record_start(
+                    bytes,
+                    hit.offset,
+                    position.floor.max(position.offset.min(hit.offset)),
+                );
+                let in_line = bytes.get(start..hit.offset).unwrap_or_default();
+                let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
+                position.lines = (lines_before + hit.newlines).saturating_sub(back);
+                position.offset = start;
+                self.look_back(bytes, hit.offset, position);
+                // A needle in an entry or a line that opens nothing: on behind it.
+                if !self.step(bytes, end, position, last) {
+                    break;
+                }
+                while self.assembler.opening && position.offset <= hit.offset {
+                    if !self.step(bytes, end, position, last) {
+                        break;
+                    }
+                }
+                self.assembler.opening = false;
+                if self.assembler.is_active() {
+                    position.floor = position.offset;
+                }
+            }
+            self.hand_over(sink);
+        }
+        self.hand_over(sink);
+    }
+
+    fn hand_over(&mut self, sink: Sink<'_>) {
+        while let Some(report) = self.assembler.next_ready() {
+            sink(report);
+        }
+    }
+
+    /// Start of the line or journal entry that holds `offset`, not before `floor`.
+    fn record_start(&self, bytes: &[u8], offset: usize, floor: usize) -> usize {
+        let before = bytes.get(floor..offset).unwrap_or_default();
+        let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+        let rest = bytes.get(line..).unwrap_or_default();
+        // In an export entry the text is one of several lines; a binary text does not even begin its line.
+        let field = rest
+            .iter()
+            .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
+        let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
+            || rest.get(..9).is_some_and(|head| head.contains(&0));
+        if maybe_entry {
+            let within = bytes.get(floor..line).unwrap_or_default();
+            if let Some(at) = memchr::memmem::rfind(within, b"\n__CURSOR=") {
+                return floor + at + 1;
+            }
+            if within.starts_with(journal_export::START) {
+                return floor;
+            }
+            // The first entry of a log whose start is lost.
+            if rest.starts_with(b"MESSAGE=") {
+                return memchr::memmem::rfind(within, b"\n\n").map_or(floor, |at| floor + at + 2);
+            }
+        }
+        line
+    }
+
+    /// Reads the line or entry at `position` and moves behind it. `false` when it is not all there yet.
+    fn step(&mut self, bytes: &[u8], end: usize, position: &mut Position, last: bool) -> bool {
+        let Some(rest) = bytes
+            .get(position.offset..end)
+            .filter(|rest| !rest.is_empty())
+        else {
+            return false;
+        };
+        if is_entry(rest) {
+            // Entries may reach beyond the part searched so far.
+            let rest = if last {
+                rest
+            } else {
+                bytes.get(position.offset..).unwrap_or(rest)
+            };
+            let whole = last || end == bytes.len();
+            let Some(entry) = journal_export::read(rest, whole && last) else {
+                if rest.len() < LONGEST_LINE {
+                    return false;
+                }
+                return self.step_line(rest, position, last);
+            };
+            let number = position.lines + entry.text_line + 1;
+            self.assembler.feed(&entry.frame, number, false);
+            position.offset += entry.length;
+            position.lines += entry.lines;
+            return true;
+        }
+        self.step_line(rest, position, last)
+    }
+
+    fn step_line(&mut self, rest: &[u8], position: &mut Position, last: bool) -> bool {
+        let (line, length, cut) = match memchr::memchr(b'\n', rest) {
+            Some(end) => (rest.get(..end).unwrap_or_default(), end + 1, false),
+            None if last => (rest, rest.len(), true),
+            None => return false,
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        self.read_line(line, position.lines + 1, cut);
+        position.offset += length;
+        position.lines += u64::from(!cut);
+        true
+    }
+
+    fn read_line(&mut self, line: &[u8], number: u64, cut: bool) {
+        let (line, cut) = match cut_mark(line) {
+            Some(shown) => (shown, true),
+            None => (line, cut),
+        };
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        if !frame.framed && !line.is_empty() && is_unclear(line, cut) {
+            if let Some(prefix) = self.prefix_of(line) {
+                self.prefix = Some(prefix);
+                let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+                return self.assembler.feed(&frame, number, cut);
+            }
+            let frame = frame::Frame::bare(line);
+            return self.assembler.feed(&frame, number, cut);
+        }
+        self.assembler.feed(&frame, number, cut);
+    }
+
+    /// What a shipper put before this line: by its form, its words, or by the length of the last line's.
+    fn prefix_of(&self, line: &[u8]) -> Option<Vec<u8>> {
+        if let Some(length) = embedded::prefix_length(line) {
+            return line.get(..length).map(<[u8]>::to_vec);
+        }
+        let known = self
+            .prefix
+            .as_ref()
+            .filter(|_| self.assembler.is_active())?;
+        let candidate = line.get(..known.len())?;
+        let rest = line.get(known.len()..)?;
+        (candidate.last() == known.last() && !is_unclear(rest, false)).then(|| candidate.to_vec())
+    }
+}
+
+impl Stream {
+    /// Where the bytes begin that were not searched yet.
+    fn searched(&self) -> usize {
+        if self.search_again {
+            return self.position.offset;
+        }
+        memchr::memrchr(b'\n', &self.buffer)
+            .map_or(0, |end| end + 1)
+            .max(self.position.offset)
+    }
+
+    /// Drops what is no longer needed, and gives up a line that has no end.
+    fn trim(&mut self) {
+        let drop = self
+            .position
+            .offset
+            .saturating_sub(KEPT_BEHIND)
+            .max(self.position.floor.min(self.position.offset));
+        let drop = drop.min(self.position.offset);
+        self.buffer.drain(..drop);
+        self.position.offset -= drop;
+        self.position.floor = self.position.floor.saturating_sub(drop);
+        if self.buffer.len() - self.position.offset > LONGEST_LINE + KEPT_BEHIND {
+            let partial = memchr::memrchr(b'\n', &self.buffer).map_or(0, |end| end + 1);
+            let unread = self
+                .buffer
+                .get(self.position.offset..partial)
+                .unwrap_or_default();
+            self.position.lines += memchr::memchr_iter(b'\n', unread).count() as u64;
+            self.buffer.clear();
+            self.position.offset = 0;
+            self.position.floor = 0;
+            self.skipping = true;
+        }
+    }
+}
+
+/// Whether an export entry stands here.
+fn is_entry(rest: &[u8]) -> bool {
+    rest.starts_with(journal_export::START) || rest.starts_with(b"MESSAGE=")
+}
+
+/// Whether the bare line says nothing, or what it says can only be so with a prefix in front.
+fn is_unclear(line: &[u8], cut: bool) -> bool {
+    match kernel::read(line, cut) {
+        KernelLine::Other => true,
+        KernelLine::Header(header) => header.comm.len() > COMM_BYTES,
+        _ => false,
+    }
+}
+
+/// The line without the mark that a pager or journalctl leaves where it cut a line, if there is one.
+fn cut_mark(line: &[u8]) -> Option<&[u8]> {
+    if let Some(shown) = line.strip_suffix("…".as_bytes()) {
+        return Some(shown);
+    }
+    // `less -S` and journalctl's pager: a lone `>` at the edge of the screen; `<TASK>` and `</TASK>` are the kernel's.
+    let shown = line.strip_suffix(b">")?;
+    (line.len() >= 40
+        && !shown.ends_with(b"TASK")
+        && !shown.ends_with(b"IRQ")
+        && !shown.ends_with(b"NMI"))
+    .then_some(shown)
+}

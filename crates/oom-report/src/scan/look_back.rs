@@ -1,0 +1,88 @@
+//! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
+
+use super::{Position, Scanner};
+use crate::frame;
+use crate::kernel::{self, KernelLine, memcg};
+
+/// Lines and bytes looked at before a needle.
+const LINES: usize = 4096;
+const BYTES: usize = super::KEPT_BEHIND;
+/// Lines of others between lines of a report.
+const TOLERATED: usize = 16;
+
+impl Scanner {
+    /// Moves `position` (at the line of a needle) back to the first line of the same report. Only for lines, not for
+    /// journal entries; a header needs none, since it is the first.
+    pub(super) fn look_back(&mut self, bytes: &[u8], needle: usize, position: &mut Position) {
+        let Some(line) = bytes.get(position.offset..) else {
+            return;
+        };
+        if super::is_entry(line)
+            || memchr::memmem::find(
+                bytes.get(position.offset..needle + 24).unwrap_or_default(),
+                b"invoked oom-killer",
+            )
+            .is_some()
+        {
+            return;
+        }
+        let floor = position.floor.max(position.offset.saturating_sub(BYTES));
+        let mut at = position.offset;
+        let mut earliest = position.offset;
+        let mut earliest_lines = 0;
+        let mut foreign = 0;
+        for count in 1..=LINES {
+            if at <= floor || foreign > TOLERATED {
+                break;
+            }
+            let before = bytes.get(floor..at - 1).unwrap_or_default();
+            let start = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            if start == floor && floor > position.floor {
+                // The window begins inside this line.
+                break;
+            }
+            let line = bytes.get(start..at - 1).unwrap_or_default();
+            at = start;
+            match self.is_body(line.strip_suffix(b"\r").unwrap_or(line)) {
+                Body::Part => {
+                    earliest = start;
+                    earliest_lines = count as u64;
+                    foreign = 0;
+                }
+                Body::Foreign => foreign += 1,
+                Body::Barrier => break,
+            }
+        }
+        if earliest < position.offset {
+            position.offset = earliest;
+            position.lines = position.lines.saturating_sub(earliest_lines);
+            self.assembler.opening = true;
+        }
+    }
+
+    fn is_body(&mut self, line: &[u8]) -> Body {
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        if frame.believed() == frame::Origin::Other {
+            return Body::Foreign;
+        }
+        match kernel::read(frame.text, false) {
+            KernelLine::Other if memcg::read_stat(frame.text).is_some() => Body::Part,
+            KernelLine::Other | KernelLine::Suppressed => Body::Foreign,
+            // Another kind of report (a warning, a failed allocation) may stand before this one: its call trace is not ours.
+            KernelLine::Cpu(_)
+            | KernelLine::Hardware(_)
+            | KernelLine::StackMark
+            | KernelLine::StackFrame(_)
+            | KernelLine::Registers => Body::Barrier,
+            // These would have opened the report themselves.
+            line if line.opens() => Body::Barrier,
+            _ => Body::Part,
+        }
+    }
+}
+
+enum Body {
+    Part,
+    Foreign,
+    Barrier,
+}
