@@ -174,7 +174,7 @@ fn memcg_info(memcg: &Memcg, scene: &Scene<'_>) -> MemcgInfo {
     let owned = |path: &Option<SmolStr>| path.as_ref().map(SmolStr::to_string);
     MemcgInfo {
         path: owned(&memcg.path),
-        level: scene.limit_path.map(|_| scene.limit_owner.level_in_words()),
+        level: scene.limit_path.map(|_| scene.limit_level()),
         usage_kib: memcg.memory.usage_kib,
         limit_kib: real_limit(memcg.memory.limit_kib),
         failcnt: memcg.memory.failcnt,

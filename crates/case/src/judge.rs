@@ -66,6 +66,7 @@ fn memcg_killer(scene: &Scene<'_>) -> Killer {
         Level::Root | Level::Other | Level::Slice | Level::Kubepods | Level::QosTier => false,
     };
     match scene.limit_owner.level {
+        Level::Container if scene.limit_of_outer_container() => Killer::KernelMemcgAncestor,
         Level::Container => Killer::KernelMemcgContainer,
         Level::Pod => Killer::KernelMemcgPod,
         Level::Kubepods | Level::QosTier => Killer::KernelMemcgAncestor,

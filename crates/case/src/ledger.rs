@@ -109,7 +109,9 @@ impl PastKill {
 fn boot_us(incident: &Incident) -> Option<u64> {
     let seconds = incident.boot_time_s?;
     // Whole microseconds went in: rounding gives them back.
-    (0.0..1e12).contains(&seconds).then_some((seconds * 1e6).round() as u64)
+    (0.0..1e12)
+        .contains(&seconds)
+        .then_some((seconds * 1e6).round() as u64)
 }
 
 /// What stays the same when a container is killed again: the pod (its containers get new ids with each restart), else

@@ -10,6 +10,8 @@ mod judge;
 pub mod ledger;
 mod ranking;
 mod remedies;
+#[cfg(test)]
+mod sample;
 mod scene;
 mod shell;
 pub mod size;

@@ -17,7 +17,12 @@ use crate::scene::Scene;
 pub(crate) fn remedies(scene: &Scene<'_>, findings: &[Finding]) -> Vec<Remedy> {
     let case = Case { scene, findings };
     let mut list = Vec::new();
-    for family in [program::remedies, limits::remedies, machine::remedies] {
+    for family in [
+        program::remedies,
+        limits::remedies,
+        machine::remedies,
+        program::in_any_case,
+    ] {
         family(&case, &mut list);
     }
     list

@@ -5,7 +5,7 @@
 use oom_report::report::{LineIndex, OomReport, Scope, Task, Victim};
 
 use crate::assemble::Context;
-use crate::cgroup_path::{CgroupOwner, Level, short_id};
+use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
 use crate::incident::{Cite, RankedTask};
 use crate::ledger::PastKill;
 use crate::ranking::ranking;
@@ -134,6 +134,30 @@ impl<'a> Scene<'a> {
                 .memcg
                 .as_ref()
                 .is_some_and(|memcg| memcg.group_line.is_some())
+    }
+
+    /// The limit is that of a container around the victim's own (a Kubernetes node or a Docker daemon in a container).
+    pub(crate) fn limit_of_outer_container(&self) -> bool {
+        let (Some(limit), Some(victim)) = (self.limit_path, self.victim_path) else {
+            return false;
+        };
+        if self.limit_owner.level != Level::Container {
+            return false;
+        }
+        let own = self
+            .victim_owner
+            .container_path(victim)
+            .or(self.victim_owner.pod_path(victim));
+        own.is_some_and(|own| own != limit && is_same_or_below(own, limit))
+    }
+
+    /// Which level the limit is, in words.
+    pub(crate) fn limit_level(&self) -> String {
+        match (self.limit_path, self.limit_of_outer_container()) {
+            (Some(_), true) => "outer container".into(),
+            (Some(_), false) => self.limit_owner.level_in_words(),
+            (None, _) => "cgroup".into(),
+        }
     }
 
     /// The line that convicts: `oom-kill:`, else the one that names the limit's cgroup, else the trigger's.

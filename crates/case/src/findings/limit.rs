@@ -42,10 +42,7 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some((room, name, counter, usage, limit)) = hit else {
         return;
     };
-    let level = match scene.limit_path {
-        Some(_) => scene.limit_owner.level_in_words(),
-        None => "cgroup".into(),
-    };
+    let level = scene.limit_level();
     let distance = match usage.cmp(&limit) {
         std::cmp::Ordering::Equal => "exactly at it".to_owned(),
         std::cmp::Ordering::Less => format!("{} KiB below it", grouped(room)),
@@ -109,7 +106,7 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 fn above_the_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let above = scene.limit_path.is_some()
         && scene.limit_path != scene.victim_path
-        && !matches!(scene.limit_owner.level, Level::Container);
+        && (scene.limit_owner.level != Level::Container || scene.limit_of_outer_container());
     let (Some(limit), true) = (scene.limit_kib(), above) else {
         return;
     };
@@ -130,7 +127,7 @@ fn above_the_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if victim_kib.saturating_mul(2) >= limit {
         return;
     }
-    let level = scene.limit_owner.level_in_words();
+    let level = scene.limit_level();
     found.push(
         finding(
             "parent-limit-short",

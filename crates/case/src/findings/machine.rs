@@ -1,7 +1,7 @@
 //! Why an allocation failed on a machine (or on some of its nodes): watermarks, zones, block sizes, bound nodes.
 //!
 //! Source: `__zone_watermark_ok`, mm/page_alloc.c: an allocation of order 0 needs more free pages in a zone than the
-//! watermark and the zone's reserve for its class; a higher order also needs a free block of that size.
+//! high watermark and the zone's reserve for its class; a higher order also needs a free block of that size.
 
 mod zones;
 

@@ -18,15 +18,16 @@ struct Usage<'a> {
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let shared = scene.is_memcg()
-        && matches!(
-            scene.limit_owner.level,
-            Level::Pod
-                | Level::QosTier
-                | Level::Kubepods
-                | Level::Slice
-                | Level::Task
-                | Level::Service
-        );
+        && (scene.limit_of_outer_container()
+            || matches!(
+                scene.limit_owner.level,
+                Level::Pod
+                    | Level::QosTier
+                    | Level::Kubepods
+                    | Level::Slice
+                    | Level::Task
+                    | Level::Service
+            ));
     if !shared {
         return;
     }
@@ -94,7 +95,7 @@ fn by_container(scene: &Scene<'_>, containers: &[Usage<'_>], found: &mut Vec<Fin
         .iter()
         .map(|usage| usage.kib)
         .fold(0, u64::saturating_add);
-    let level = scene.limit_owner.level_in_words();
+    let level = scene.limit_level();
     if largest.path == victim.path {
         let others = all.saturating_sub(victim.kib);
         found.push(
@@ -168,7 +169,7 @@ fn by_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if number == 0 {
         return;
     }
-    let level = scene.limit_owner.level_in_words();
+    let level = scene.limit_level();
     if victim_kib >= others_kib {
         found.push(
             finding(

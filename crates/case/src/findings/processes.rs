@@ -24,6 +24,7 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let own_limit = scene.is_memcg()
         && scene.limit_owner.level == Level::Container
+        && !scene.limit_of_outer_container()
         && !scene.limit_owner.below_container
         && !scene.victim_owner.below_container;
     let (Some(victim), true) = (
@@ -82,11 +83,14 @@ fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ),
             format!(
                 "{} of the container's {} processes in the table were not killed: {}. While its first process lives the container \
-                 runs on: no restart, no OOMKilled in the pod's status, and nothing that the kubelet would show. What died \
-                 inside is for the application to notice.",
+                 runs on{}. What died inside is for the application to notice.",
                 lived.len(),
                 scene.processes.len(),
-                name_some(lived.iter().map(|task| (task.comm.as_str(), task.pid)))
+                name_some(lived.iter().map(|task| (task.comm.as_str(), task.pid))),
+                match scene.victim_owner.kubernetes {
+                    true => ": no restart, no OOMKilled in the pod's status, and nothing that the kubelet would show",
+                    false => ", and no restart policy acts",
+                }
             ),
         )
         .number("first_pid", u64::from(first.pid))

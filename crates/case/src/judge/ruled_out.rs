@@ -24,7 +24,9 @@ pub(super) fn ruled_out(scene: &Scene<'_>, killer: Killer) -> Vec<RuledOut> {
                 "The kernel names a memory cgroup's limit as the constraint: the machine was not out of memory.",
                 constraint(),
             );
-            if let (Some(_), Level::Container) = (scene.limit_path, scene.limit_owner.level) {
+            let own_limit =
+                scene.limit_path.is_some() && scene.limit_owner.level == Level::Container;
+            if own_limit && !scene.limit_of_outer_container() {
                 if scene.limit_owner.pod_uid.is_some() {
                     clear(
                         Killer::KernelMemcgPod,

@@ -140,6 +140,12 @@ fn limit(scene: &Scene<'_>) -> String {
                 "because a cgroup made inside the container ({path}) reached its memory limit{size}"
             )
         }
+        Level::Container if scene.limit_of_outer_container() => {
+            let outer = owner
+                .owner_in_words()
+                .unwrap_or_else(|| "the container".into());
+            format!("because {outer}, which this one runs in, reached its memory limit{size}")
+        }
         Level::Container => format!("because the container reached its own memory limit{size}"),
         Level::Pod => {
             let pod = whom(owner).unwrap_or_else(|| "the pod".into());

@@ -20,9 +20,6 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if let Some(heap) = heap_limit(case) {
         list.push(heap);
     }
-    if case.has("usage-split") && is_anonymous(case) {
-        list.push(allocator());
-    }
     if case.has("child-killed") {
         list.push(notice_child());
     }
@@ -38,6 +35,13 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             &["ps -eo pid,stat,wchan:32,comm | awk '$2 ~ /D/'", "cat /proc/PID/stack"],
             "None: this only looks.",
         ));
+    }
+}
+
+/// What may help any program that holds much anonymous memory: last, since nothing in the report points at it.
+pub(super) fn in_any_case(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if is_anonymous(case) && !case.has("huge-pages-share") {
+        list.push(allocator());
     }
 }
 

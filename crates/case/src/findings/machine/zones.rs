@@ -16,8 +16,9 @@ pub(super) struct Checked<'a> {
     pub(super) allowed_node: bool,
     /// Free memory that the allocation could take, KiB.
     pub(super) free_kib: u64,
-    /// The `min` watermark, KiB.
-    pub(super) min_kib: u64,
+    /// The `high` watermark (`min` when that is not printed), KiB. The last try before the killer goes against `high`:
+    /// `__alloc_pages_may_oom`, mm/page_alloc.c.
+    pub(super) watermark_kib: u64,
     /// Kept back from allocations that could use a higher zone, KiB.
     pub(super) reserve_kib: u64,
     /// A free block of the wanted order is there.
@@ -34,7 +35,7 @@ impl Checked<'_> {
 
     /// At or below what has to stay free.
     pub(super) fn is_short(&self) -> bool {
-        self.free_kib <= self.min_kib.saturating_add(self.reserve_kib)
+        self.free_kib <= self.watermark_kib.saturating_add(self.reserve_kib)
     }
 
     pub(super) fn in_words(&self) -> String {
@@ -43,11 +44,11 @@ impl Checked<'_> {
             kib => format!(" + reserve {}", human(kib)),
         };
         format!(
-            "node {} {}: free {}, min {}{reserve}",
+            "node {} {}: free {}, must stay free {}{reserve}",
             self.zone.node,
             self.zone.name,
             human(self.free_kib),
-            human(self.min_kib)
+            human(self.watermark_kib)
         )
     }
 }
@@ -124,7 +125,7 @@ pub(super) fn check<'a>(
                 allowed_class: own <= class,
                 allowed_node: allowed(mems, zone.node) && allowed(nodemask, zone.node),
                 free_kib,
-                min_kib: get("min"),
+                watermark_kib: zone.fields_kib.get("high").unwrap_or_else(|| get("min")),
                 reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
                 has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
                 largest_block_kib: blocks().map(|area| area.block_kib).max(),
