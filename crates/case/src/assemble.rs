@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::cgroup_path::{CgroupOwner, Level};
 use crate::findings::findings;
 use crate::incident::{
-    Container, Incident, IncidentSource, MemcgInfo, Pod, SourceKind, VictimInfo,
+    Container, Incident, IncidentSource, MemcgInfo, Pod, RankedTask, SourceKind, VictimInfo,
 };
 use crate::judge::judge;
 use crate::ledger::{self, PastKill};
@@ -32,6 +32,40 @@ pub struct Context<'a> {
 /// Makes the incident of a report. `history` holds earlier kills, of any container, oldest first
 /// ([`crate::ledger::Ledger::history`] gives them; empty is fine). Same arguments, same incident.
 pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill]) -> Incident {
+    let (mut incident, ranking) = without_tables(report, context, history);
+    incident.trigger = report.trigger.clone();
+    incident.tasks = report.tasks.clone();
+    incident.system = report.system.clone();
+    incident.ranking = ranking;
+    if let (Some(info), Some(memcg)) = (&mut incident.memcg, &report.memcg) {
+        info.stats = memcg.stats.clone();
+    }
+    incident
+}
+
+/// The same as [`incident`] for a report that is not needed any more: its tables are moved, not copied.
+pub fn into_incident(
+    mut report: OomReport,
+    context: &Context<'_>,
+    history: &[PastKill],
+) -> Incident {
+    let (mut incident, ranking) = without_tables(&report, context, history);
+    incident.trigger = report.trigger.take();
+    incident.tasks = std::mem::take(&mut report.tasks);
+    incident.system = report.system.take();
+    incident.ranking = ranking;
+    if let (Some(info), Some(memcg)) = (&mut incident.memcg, report.memcg) {
+        info.stats = memcg.stats;
+    }
+    incident
+}
+
+/// The incident but for what it holds of the report unchanged.
+fn without_tables(
+    report: &OomReport,
+    context: &Context<'_>,
+    history: &[PastKill],
+) -> (Incident, Vec<RankedTask>) {
     let scene = Scene::new(report, context, history);
     let verdict = judge(&scene);
     let findings = findings(&scene);
@@ -46,7 +80,7 @@ pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill])
         .doubts
         .iter()
         .any(|(doubt, _)| matches!(doubt, Doubt::LineCut | Doubt::LinesLost));
-    Incident {
+    let incident = Incident {
         id: id(report),
         time: wall.map(|wall| wall.timestamp),
         time_assumed: wall.is_some_and(|wall| wall.year_assumed || wall.zone_assumed),
@@ -64,10 +98,10 @@ pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill])
         also_in: Vec::new(),
         verdict,
         scope: report.scope,
-        trigger: report.trigger.clone(),
+        trigger: None,
         memcg: report.memcg.as_ref().map(|memcg| memcg_info(memcg, &scene)),
         victims: victims(report, &scene),
-        tasks: report.tasks.clone(),
+        tasks: Vec::new(),
         container: container(owner, first_comm),
         pod: pod(owner),
         owner: owner
@@ -78,7 +112,7 @@ pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill])
             .as_ref()
             .map(|split| split.parts())
             .unwrap_or_default(),
-        system: report.system.clone(),
+        system: None,
         findings,
         remedies,
         outcomes: report
@@ -88,8 +122,9 @@ pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill])
             .collect(),
         missing: report.missing.clone(),
         doubts: distinct(report.doubts.iter().map(|(doubt, _)| *doubt)),
-        ranking: scene.ranking,
-    }
+        ranking: Vec::new(),
+    };
+    (incident, scene.ranking)
 }
 
 /// The key under which [`crate::ledger::Ledger::history`] knows earlier kills of the report's container.
@@ -188,7 +223,7 @@ fn memcg_info(memcg: &Memcg, scene: &Scene<'_>) -> MemcgInfo {
         swap_limit_kib: real_limit(memcg.swap.limit_kib),
         swap_failcnt: memcg.swap.failcnt,
         victim_path: owned(&memcg.victim_path),
-        stats: memcg.stats.clone(),
+        stats: Vec::new(),
         meanings: meanings(memcg),
     }
 }

@@ -233,13 +233,12 @@ impl<'a> Scene<'a> {
             .any(|victim| victim.pid == task.pid || victim.pid == task.tgid)
     }
 
-    /// The victim's container or pod or unit in words; none when the report does not say.
+    /// The victim's container or pod or unit in words; none when the report does not say, or it was in none.
     pub(crate) fn whom(&self) -> Option<String> {
-        whom(&self.victim_owner).or_else(|| {
-            self.victim_path
-                .filter(|path| *path != "/")
-                .map(|path| format!("cgroup {path}"))
-        })
+        let path = self
+            .victim_path
+            .filter(|_| self.victim_owner.level != Level::Root)?;
+        whom(&self.victim_owner).or_else(|| Some(format!("cgroup {path}")))
     }
 }
 

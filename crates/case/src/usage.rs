@@ -4,7 +4,7 @@
 //! huge pages in `anon`. The parts here are taken apart so that they add up. Facts in, sizes out; no judgement.
 
 use oom_report::report::{
-    LineIndex, Memcg, MemcgStats, NamedValues, OomReport, StatUnit, SystemMemory,
+    LineIndex, Memcg, MemcgStats, NamedValues, OomReport, Scope, StatUnit, SystemMemory,
 };
 
 use crate::cgroup_path::is_same_or_below;
@@ -67,8 +67,13 @@ pub struct UsageSplit {
 impl UsageSplit {
     /// The split that fits the report: the cgroup's for a memcg kill, else the machine's.
     pub fn of(report: &OomReport, page_kib: Option<u64>) -> Option<Self> {
-        let of_memcg = report.memcg.as_ref().and_then(of_memcg);
-        of_memcg.or_else(|| of_machine(report.system.as_ref()?, page_kib?))
+        match report.scope {
+            // The machine's memory says nothing about a cgroup's limit.
+            Some(Scope::Memcg) => of_memcg(report.memcg.as_ref()?),
+            Some(Scope::Global | Scope::Cpuset | Scope::Mempolicy | Scope::Sysrq) | None => {
+                of_machine(report.system.as_ref()?, page_kib?)
+            }
+        }
     }
 
     /// Anonymous memory in small pages.

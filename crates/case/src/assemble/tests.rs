@@ -115,6 +115,8 @@ fn same_report_same_incident() {
         one_line(),
     ] {
         assert_eq!(json(&report), json(&report));
+        let moved = into_incident(report.clone(), &CONTEXT, &[]);
+        assert_eq!(serde_json::to_string(&moved).unwrap(), json(&report));
     }
     assert_eq!(judged(&OomReport::default()).victims.len(), 0);
 }

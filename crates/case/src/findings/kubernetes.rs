@@ -15,7 +15,7 @@ pub(super) fn set_by(adj: i32) -> Option<&'static str> {
     match adj {
         1000 => Some("what Kubernetes sets for BestEffort containers"),
         -997 => Some("what Kubernetes sets for Guaranteed and node-critical containers"),
-        // Guaranteed was -998 before 1.19; the sandbox is -998 to this day.
+        // Guaranteed was -998 before kubernetes/kubernetes#71269; the sandbox is to this day. Critical pods: #73758.
         -998 => Some(
             "what Kubernetes sets for the pod sandbox (and old versions for Guaranteed containers)",
         ),

@@ -1,4 +1,4 @@
-//! Who else lived in the container: the first process that survived its child, the harmless sandbox, threads that
+//! Who else lived in the container: the first process that survived its child, the sandbox, threads that
 //! share one memory.
 
 use oom_report::report::Task;
@@ -123,6 +123,25 @@ fn threads(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 fn pause(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if let Some(victim) = scene
+        .victim
+        .filter(|victim| victim.comm == "pause" && scene.victim_owner.kubernetes)
+    {
+        // Before kubernetes/kubernetes#71269 a Guaranteed pod's containers had the sandbox's own -998.
+        found.push(
+            finding(
+                "sandbox-killed",
+                Severity::Critical,
+                format!("The pod's sandbox itself was killed: pause (pid {})", victim.pid),
+                "The sandbox holds the pod's namespaces: the kubelet makes a new one, with a new address, and restarts all containers \
+                 of the pod. It used next to nothing; it was chosen because no other process was more killable (same \
+                 oom_score_adj), or because its whole cgroup was killed.",
+            )
+            .number("pid", u64::from(victim.pid))
+            .number("anon_rss_kib", victim.anon_rss_kib)
+            .cite(scene, [scene.kill_line(), scene.constraint_line()]),
+        );
+    }
     let is_pause = |task: &&&Task| {
         task.comm == "pause"
             // Source: pkg/kubelet/cri and containerd's CRI plugin: the sandbox runs with -998 (-999 in old docker-shim).

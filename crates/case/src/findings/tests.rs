@@ -1,13 +1,13 @@
 //! Each finding: a report that has it, with its numbers, and one that must not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use oom_report::report::{
-    Doubt, HugePages, Missing, OomReport, Outcome, Provenance, Reaped, Scope, Slab, Trigger,
-};
+use oom_report::report::{Doubt, Missing, OomReport, Outcome, Provenance, Reaped, Scope, Slab};
 
-use crate::incident::{Cite, Incident, Severity, Value};
+use crate::incident::{Cite, Finding, Incident, RankedTask, Severity, Value};
 use crate::sample::*;
+use crate::scene::Scene;
 
+mod machine;
 mod repeats;
 
 /// Codes that the report has.
@@ -298,12 +298,71 @@ fn the_sandbox_is_harmless() {
 }
 
 #[test]
+fn a_killed_sandbox_is_not_harmless() {
+    let mut report = pod_limit(900_000, 100_000);
+    is_silent(&report, "sandbox-killed");
+    report.victims.clear();
+    add_victim(&mut report, 900, "pause", 1_000, 40);
+    fires(&report, "sandbox-killed");
+    is_silent(&report, "pause-sandbox");
+    assert!(judged(&report).container.unwrap().is_pause);
+}
+
+#[test]
 fn the_trigger_is_not_the_victim() {
     let mut report = figure_13();
     is_silent(&report, "trigger-is-not-victim");
     add_task(&mut report, 12_000, "asker", 100, 995);
     report.trigger.as_mut().unwrap().pid = Some(12_000);
     fires(&report, "trigger-is-not-victim");
+}
+
+/// What the choice family finds when the ranking is this: `(pid, points, killed)`.
+fn choice_with(report: &OomReport, ranking: &[(u32, Option<i64>, bool)]) -> Vec<Finding> {
+    let mut scene = Scene::new(report, &CONTEXT, &[]);
+    scene.ranking = ranking
+        .iter()
+        .map(|(pid, points, killed)| RankedTask {
+            pid: *pid,
+            comm: "task".into(),
+            rss_kib: 0,
+            oom_score_adj: 0,
+            badness_pages: *points,
+            killed: *killed,
+            trigger: false,
+        })
+        .collect();
+    let mut found = Vec::new();
+    super::choice::find(&scene, &mut found);
+    found
+}
+
+#[test]
+fn the_kernels_choice_is_held_against_the_computed_one() {
+    let report = machine();
+    let has = |ranking: &[(u32, Option<i64>, bool)], code: &str| {
+        choice_with(&report, ranking)
+            .iter()
+            .any(|finding| finding.code == code)
+    };
+    let agrees = [
+        (11_190, Some(900), true),
+        (1, Some(10), false),
+        (700, None, false),
+    ];
+    assert!(has(&agrees, "victim-ranked-first") && !has(&agrees, "choice-differs-from-rank"));
+    let differs = [(1, Some(901), false), (11_190, Some(900), true)];
+    assert!(has(&differs, "choice-differs-from-rank") && !has(&differs, "victim-ranked-first"));
+    // Equal points: which of them the kernel takes depends on the order it meets them in.
+    let equal = [(1, Some(900), false), (11_190, Some(900), true)];
+    assert!(!has(&equal, "choice-differs-from-rank"));
+    // Nobody else could be killed, or the victim is not in the table: nothing to compare.
+    for nothing in [
+        &[(11_190, Some(900), true), (1, None, false)][..],
+        &[(1, Some(900), false)],
+    ] {
+        assert!(!has(nothing, "victim-ranked-first") && !has(nothing, "choice-differs-from-rank"));
+    }
 }
 
 #[test]
@@ -387,114 +446,6 @@ fn group_and_sysrq_and_shared_memory_are_told() {
     report.scope = Some(Scope::Sysrq);
     fires(&report, "sysrq-asked");
     is_silent(&report, "machine-out-of-memory");
-}
-
-const WHY: [&str; 5] = [
-    "machine-out-of-memory",
-    "low-zone-exhausted",
-    "memory-fragmented",
-    "node-bound",
-    "memory-was-free",
-];
-
-/// Of the reasons why an allocation failed only this one is found.
-fn only_reason(report: &OomReport, code: &str) -> Incident {
-    for other in WHY.iter().filter(|other| **other != code) {
-        is_silent(report, other);
-    }
-    fires(report, code)
-}
-
-fn trigger(report: &mut OomReport) -> &mut Trigger {
-    report.trigger.as_mut().unwrap()
-}
-
-#[test]
-fn a_machine_that_is_really_out_of_memory() {
-    let incident = only_reason(&machine(), "machine-out-of-memory");
-    assert_eq!(int(&incident, "machine-out-of-memory", "zones_short"), 3);
-    assert_eq!(int(&incident, "machine-out-of-memory", "free_kib"), 71_000);
-    for code in WHY {
-        is_silent(&figure_13(), code);
-    }
-}
-
-#[test]
-fn a_low_zone_is_short_while_others_have_room() {
-    let mut report = machine();
-    trigger(&mut report).gfp_flags = vec!["GFP_KERNEL".into(), "GFP_DMA32".into()];
-    let high = zone(&mut report, 0, "Normal", 900_000, 16_000, &[0, 0, 0, 0]);
-    // Most of DMA is kept for those who have no choice: 2,900 pages, and its watermark.
-    let low = zone(
-        &mut report,
-        0,
-        "DMA",
-        11_900,
-        300,
-        &[0, 2_900, 3_900, 3_900],
-    );
-    let zones = &mut report.system.as_mut().unwrap().zones;
-    (zones[0], zones[2]) = (low, high);
-    let incident = only_reason(&report, "low-zone-exhausted");
-    assert_eq!(
-        int(&incident, "low-zone-exhausted", "free_out_of_reach_kib"),
-        900_000
-    );
-    trigger(&mut report).gfp_flags = vec!["GFP_HIGHUSER_MOVABLE".into()];
-    only_reason(&report, "memory-was-free");
-}
-
-#[test]
-fn free_memory_in_small_pieces_does_not_serve_a_high_order() {
-    let mut report = machine();
-    let mut normal = zone(&mut report, 0, "Normal", 400_000, 16_000, &[0, 0, 0, 0]);
-    normal.free_areas = areas(&[
-        (0, 50_000, "UME"),
-        (1, 25_000, "UME"),
-        (3, 4, "H"),
-        (4, 0, ""),
-    ]);
-    report.system.as_mut().unwrap().zones[2] = normal;
-    trigger(&mut report).order = Some(3);
-    let incident = only_reason(&report, "memory-fragmented");
-    assert_eq!(int(&incident, "memory-fragmented", "wanted_kib"), 32);
-    assert_eq!(int(&incident, "memory-fragmented", "largest_block_kib"), 8);
-    // A usable block of that order: then it was not fragmentation.
-    report.system.as_mut().unwrap().zones[2].free_areas = areas(&[(0, 50_000, "UME"), (5, 3, "M")]);
-    only_reason(&report, "memory-was-free");
-}
-
-#[test]
-fn a_bound_node_is_full_while_others_have_room() {
-    let mut report = machine();
-    report.scope = Some(Scope::Cpuset);
-    trigger(&mut report).mems_allowed = Some("0".into());
-    let other = zone(&mut report, 1, "Normal", 900_000, 16_000, &[0, 0, 0, 0]);
-    report.system.as_mut().unwrap().zones.push(other);
-    let incident = only_reason(&report, "node-bound");
-    assert_eq!(
-        int(&incident, "node-bound", "free_out_of_reach_kib"),
-        900_000
-    );
-    trigger(&mut report).mems_allowed = Some("0-1".into());
-    only_reason(&report, "memory-was-free");
-}
-
-#[test]
-fn an_unused_huge_page_pool_is_found() {
-    let mut report = machine();
-    is_silent(&report, "hugetlb-pool-reserved");
-    report.system.as_mut().unwrap().huge_pages = vec![HugePages {
-        node: 0,
-        total: 512,
-        free: 500,
-        size_kib: 2048,
-    }];
-    let incident = fires(&report, "hugetlb-pool-reserved");
-    assert_eq!(
-        int(&incident, "hugetlb-pool-reserved", "pool_kib"),
-        1_048_576
-    );
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn less_on_the_machine() -> Remedy {
 fn swap(case: &Case<'_, '_>) -> Remedy {
     let kubelet = if case.in_kubernetes() {
         " On a Kubernetes node the kubelet needs failSwapOn: false, and memorySwap.swapBehavior: LimitedSwap to let Burstable pods \
-         use it (beta since 1.28, cgroup v2)."
+         use it (beta since 1.28, stable in 1.34, cgroup v2)."
     } else {
         ""
     };
