@@ -2,4 +2,17 @@
 //! what to do about it. Pure: values in, values out; no IO, no clock, no formatting for a terminal or a page.
 //! Imports `oom-report` only.
 
+pub mod assemble;
+pub mod cgroup_path;
+mod findings;
 pub mod incident;
+mod judge;
+pub mod ledger;
+mod ranking;
+mod remedies;
+#[cfg(test)]
+mod sample;
+mod scene;
+mod shell;
+pub mod size;
+pub mod usage;

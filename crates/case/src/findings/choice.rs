@@ -1,0 +1,254 @@
+//! Why this process: who asked and who died, the kernel's ranking computed again, oom_score_adj, tasks that may not
+//! be killed.
+
+use oom_report::report::Task;
+
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::{grouped, human, percent};
+
+use super::{finding, kubernetes, name_some};
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    trigger(scene, found);
+    rank(scene, found);
+    adjusted(scene, found);
+    unkillable(scene, found);
+}
+
+fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(trigger), Some(victim)) = (&scene.other_trigger, scene.victim) else {
+        return;
+    };
+    let place = scene.ranking.iter().position(|task| task.pid == victim.pid);
+    let why = match place {
+        Some(0) => {
+            "It was the most killable by the kernel's own formula: memory held, plus oom_score_adj."
+                .to_owned()
+        }
+        Some(place) => format!("By the kernel's formula it stood in place {}.", place + 1),
+        None => "The kernel chooses by memory held and oom_score_adj, not by who asked.".to_owned(),
+    };
+    let line = scene
+        .report
+        .trigger
+        .as_ref()
+        .and_then(|trigger| trigger.line);
+    found.push(
+        finding(
+            "trigger-is-not-victim",
+            Severity::Notice,
+            format!(
+                "{} (pid {}) asked for the memory, {} (pid {}) was killed for it",
+                trigger.comm, trigger.pid, victim.comm, victim.pid
+            ),
+            format!("Who asks for the last page is chance; the victim is chosen. {why}"),
+        )
+        .number("trigger_pid", u64::from(trigger.pid))
+        .text("trigger_comm", trigger.comm)
+        .number("victim_pid", u64::from(victim.pid))
+        .number("victim_rank", place.map(|place| place as u64 + 1))
+        .cite(scene, [line, scene.kill_line()]),
+    );
+}
+
+/// The kernel's choice against the one computed from the table.
+fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(victim) = scene.victim else { return };
+    let killable = || {
+        scene
+            .ranking
+            .iter()
+            .filter(|task| task.badness_pages.is_some())
+    };
+    let Some(first) = killable().next() else {
+        return;
+    };
+    let row = |pid: u32| {
+        scene
+            .report
+            .tasks
+            .iter()
+            .find(|task| task.pid == pid)
+            .map(|task| task.line)
+    };
+    let points = first.badness_pages.unwrap_or(0);
+    let Some(place) = killable().position(|task| task.killed) else {
+        return;
+    };
+    if first.killed {
+        // A choice among one needs no explaining.
+        let Some(second) = killable().find(|task| !task.killed) else {
+            return;
+        };
+        let second_points = second.badness_pages.unwrap_or(0);
+        found.push(
+            finding(
+                "victim-ranked-first",
+                Severity::Info,
+                format!("{} (pid {}) was the most killable by the kernel's own formula", first.comm, first.pid),
+                format!(
+                    "Computed again from the table: {points} points (pages, oom_score_adj included); next {} (pid {}) with {second_points}.",
+                    second.comm, second.pid
+                ),
+            )
+            .signed("victim_points", points)
+            .signed("next_points", second_points)
+            .number("next_pid", u64::from(second.pid))
+            .cite(scene, [row(first.pid), row(second.pid)]),
+        );
+        return;
+    }
+    let chosen = killable().nth(place);
+    let chosen_points = chosen.and_then(|task| task.badness_pages).unwrap_or(0);
+    // Equal points: the kernel keeps the first or the last it met, by version.
+    if chosen_points >= points {
+        return;
+    }
+    found.push(
+        finding(
+            "choice-differs-from-rank",
+            Severity::Notice,
+            format!(
+                "The kernel killed {} (pid {}), but by the table {} (pid {}) was more killable",
+                victim.comm, victim.pid, first.comm, first.pid
+            ),
+            format!(
+                "Computed again from the table, the victim stands in place {} with {chosen_points} points against {points}. The \
+                 report does not say why. Known reasons: memory changed between the choice and the table, the other was exiting \
+                 already, vm.oom_kill_allocating_task is set, or (before 5.1) a child was killed in its parent's place.",
+                place + 1
+            ),
+        )
+        .number("victim_rank", place as u64 + 1)
+        .signed("victim_points", chosen_points)
+        .signed("first_points", points)
+        .number("first_pid", u64::from(first.pid))
+        .cite(scene, [scene.kill_line(), row(first.pid)]),
+    );
+}
+
+/// oom_score_adj that outweighed memory: the victim held less than another that was spared.
+fn adjusted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(victim), Some(row)) = (scene.victim, scene.victim_task) else {
+        return;
+    };
+    let weight = scene.weight_pages(row);
+    let larger = |task: &&&Task| {
+        !scene.is_victim(task)
+            && scene.weight_pages(task) > weight
+            && task.oom_score_adj < row.oom_score_adj
+    };
+    let Some(spared) = scene
+        .processes
+        .iter()
+        .filter(larger)
+        .max_by_key(|task| scene.weight_pages(task))
+    else {
+        return;
+    };
+    let spared_weight = scene.weight_pages(spared);
+    let told = |pages: u64| match scene.kib(pages) {
+        Some(kib) => human(kib),
+        None => format!("{} pages", grouped(pages)),
+    };
+    let meaning = |adj: i32| {
+        kubernetes::set_by(adj)
+            .map(|words| format!(" ({words})"))
+            .unwrap_or_default()
+    };
+    if row.oom_score_adj > 0 {
+        found.push(
+            finding(
+                "oom-score-adj-target",
+                Severity::Warning,
+                format!(
+                    "oom_score_adj {} made {} (pid {}) the target: {} (pid {}) held more",
+                    row.oom_score_adj, victim.comm, victim.pid, spared.comm, spared.pid
+                ),
+                format!(
+                    "The victim held {}, {} held {} with oom_score_adj {}. {} stands for {} thousandths of the memory in question on \
+                     top of what a process holds{}.",
+                    told(weight),
+                    spared.comm,
+                    told(spared_weight),
+                    spared.oom_score_adj,
+                    row.oom_score_adj,
+                    row.oom_score_adj,
+                    meaning(row.oom_score_adj)
+                ),
+            )
+            .signed("victim_oom_score_adj", i64::from(row.oom_score_adj))
+            .signed("other_oom_score_adj", i64::from(spared.oom_score_adj))
+            .number("victim_pages", weight)
+            .number("other_pages", spared_weight)
+            .number("other_pid", u64::from(spared.pid))
+            .cite(scene, [Some(row.line), Some(spared.line)]),
+        );
+    }
+    if spared.oom_score_adj < 0 {
+        found.push(
+            finding(
+                "oom-score-adj-spared",
+                Severity::Notice,
+                format!(
+                    "oom_score_adj {} spared {} (pid {}), which held more than the victim",
+                    spared.oom_score_adj, spared.comm, spared.pid
+                ),
+                format!(
+                    "It held {}, the victim {}. Its oom_score_adj takes {} thousandths of the memory in question off its score{}.",
+                    told(spared_weight),
+                    told(weight),
+                    -i64::from(spared.oom_score_adj),
+                    meaning(spared.oom_score_adj)
+                ),
+            )
+            .signed("spared_oom_score_adj", i64::from(spared.oom_score_adj))
+            .number("spared_pages", spared_weight)
+            .number("spared_pid", u64::from(spared.pid))
+            .number("victim_pages", weight)
+            .cite(scene, [Some(spared.line), Some(row.line)]),
+        );
+    }
+}
+
+fn unkillable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let exempt: Vec<&&Task> = scene
+        .processes
+        .iter()
+        .filter(|task| task.oom_score_adj == -1000)
+        .collect();
+    let Some(largest) = exempt.iter().max_by_key(|task| scene.weight_pages(task)) else {
+        return;
+    };
+    let weight = exempt
+        .iter()
+        .map(|task| scene.weight_pages(task))
+        .fold(0, u64::saturating_add);
+    let all = scene
+        .processes
+        .iter()
+        .map(|task| scene.weight_pages(task))
+        .fold(0, u64::saturating_add);
+    let share = percent(weight, all);
+    let size = scene
+        .kib(weight)
+        .map(|kib| format!(", {} together", human(kib)))
+        .unwrap_or_default();
+    found.push(
+        finding(
+            "unkillable-tasks",
+            if share >= 20 { Severity::Warning } else { Severity::Info },
+            format!("{} of {} processes may not be killed (oom_score_adj -1000){size}", exempt.len(), scene.processes.len()),
+            format!(
+                "{}. They hold {share} % of what the table's processes hold; the others die in their place.",
+                name_some(exempt.iter().map(|task| (task.comm.as_str(), task.pid)))
+            ),
+        )
+        .number("unkillable", exempt.len() as u64)
+        .number("processes", scene.processes.len() as u64)
+        .number("unkillable_kib", scene.kib(weight))
+        .number("percent", share)
+        .cite(scene, [Some(largest.line)]),
+    );
+}

@@ -1,0 +1,181 @@
+//! Which counter reached its limit, by how many KiB, and whether the limit is the victim's own.
+
+use crate::cgroup_path::Level;
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::{exact, grouped, human, percent};
+use crate::usage::real_limit;
+
+use super::finding;
+
+/// Charges are taken in batches of 32 pages (MEMCG_CHARGE_BATCH, 64 since 6.1) per CPU, and what dies meanwhile gives
+/// pages back: usage a little below the limit is usual.
+const USUAL_GAP_KIB: u64 = 4096;
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if scene.is_memcg() {
+        limit_hit(scene, found);
+        above_the_victim(scene, found);
+    } else if scene.is_machine() {
+        machine_not_container(scene, found);
+    }
+}
+
+fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(memcg) = scene.report.memcg.as_ref() else {
+        return;
+    };
+    let counters = [
+        ("memory", &memcg.memory),
+        ("memory+swap", &memcg.memsw),
+        ("kernel memory", &memcg.kmem),
+    ];
+    // The counter with the least room is the one that was hit.
+    let hit = counters
+        .into_iter()
+        .filter_map(|(name, counter)| {
+            let limit = real_limit(counter.limit_kib)?;
+            let usage = counter.usage_kib?;
+            Some((limit.saturating_sub(usage), name, counter, usage, limit))
+        })
+        .min_by_key(|(room, ..)| *room);
+    let Some((room, name, counter, usage, limit)) = hit else {
+        return;
+    };
+    let level = scene.limit_level();
+    let distance = match usage.cmp(&limit) {
+        std::cmp::Ordering::Equal => "exactly at it".to_owned(),
+        std::cmp::Ordering::Less => format!("{} KiB below it", grouped(room)),
+        std::cmp::Ordering::Greater => format!("{} KiB above it", grouped(usage - limit)),
+    };
+    let times = match counter.failcnt {
+        Some(count) => format!(
+            " A charge has hit this limit {} times since the cgroup was made.",
+            grouped(count)
+        ),
+        None => String::new(),
+    };
+    let far = room > USUAL_GAP_KIB.max(limit / 100);
+    let (code, severity, title, detail) = if far {
+        (
+            "usage-below-limit",
+            Severity::Warning,
+            format!(
+                "Usage was {} KiB below the limit of {} when it was printed",
+                grouped(room),
+                human(limit)
+            ),
+            format!(
+                "The {level}'s {name} counter stood at {} of {}. Memory was given back between the failed charge and this \
+                 line, or the charge that failed was larger than usual.{times}",
+                exact(usage),
+                exact(limit)
+            ),
+        )
+    } else {
+        (
+            "limit-hit",
+            Severity::Critical,
+            format!(
+                "The {level}'s {name} limit of {} was hit: usage was {distance}",
+                human(limit)
+            ),
+            format!(
+                "The {name} counter stood at {} of {}. The kernel kills when the next charge does not fit and nothing more can \
+                 be reclaimed; the last page that did not fit is never part of the usage.{times}",
+                exact(usage),
+                exact(limit)
+            ),
+        )
+    };
+    let gap = i64::try_from(limit)
+        .unwrap_or(i64::MAX)
+        .saturating_sub(i64::try_from(usage).unwrap_or(i64::MAX));
+    found.push(
+        finding(code, severity, title, detail)
+            .text("counter", name)
+            .number("usage_kib", usage)
+            .number("limit_kib", limit)
+            .signed("gap_kib", gap)
+            .number("failcnt", counter.failcnt)
+            .cite(scene, [counter.line]),
+    );
+}
+
+/// A pod's or parent's limit was hit while the victim used little of it.
+fn above_the_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let above = scene.limit_path.is_some()
+        && scene.limit_path != scene.victim_path
+        && (scene.limit_owner.level != Level::Container || scene.limit_of_outer_container());
+    let (Some(limit), true) = (scene.limit_kib(), above) else {
+        return;
+    };
+    let Some(victim_kib) = scene
+        .victim_task
+        .and_then(|task| scene.kib(scene.weight_pages(task)))
+        .or_else(|| {
+            let victim = scene.victim?;
+            Some(
+                victim
+                    .anon_rss_kib?
+                    .saturating_add(victim.shmem_rss_kib.unwrap_or(0)),
+            )
+        })
+    else {
+        return;
+    };
+    if victim_kib.saturating_mul(2) >= limit {
+        return;
+    }
+    let level = scene.limit_level();
+    found.push(
+        finding(
+            "parent-limit-short",
+            Severity::Warning,
+            format!("The victim used {} of the {} that the {level} may use", human(victim_kib), human(limit)),
+            format!(
+                "The limit that was hit is the {level}'s, above the victim's own cgroup. It counts everything below it: the victim \
+                 accounts for {} % of it. Raising the victim's own limit changes nothing.",
+                percent(victim_kib, limit)
+            ),
+        )
+        .number("victim_kib", victim_kib)
+        .number("limit_kib", limit)
+        .text("level", level)
+        .cite(scene, [scene.constraint_line(), scene.kill_line()]),
+    );
+}
+
+/// The machine was short: the container's own limit plays no part.
+fn machine_not_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if scene.victim_owner.level != Level::Container {
+        return;
+    }
+    let Some(victim) = scene.victim else { return };
+    let rss = [
+        victim.anon_rss_kib,
+        victim.file_rss_kib,
+        victim.shmem_rss_kib,
+    ]
+    .into_iter()
+    .flatten()
+    .sum::<u64>();
+    let used = match rss {
+        0 => String::new(),
+        _ => format!(" It had {} resident.", human(rss)),
+    };
+    found.push(
+        finding(
+            "machine-short-not-container",
+            Severity::Warning,
+            "The machine ran short, not the container: its own limit plays no part in this kill",
+            format!(
+                "A container that stays below its limit can be killed when its machine runs out, and the container's dashboards \
+                 show room to spare.{used} Raising its limit does not help; what helps is less on this machine, or requests \
+                 that match real use."
+            ),
+        )
+        .number("victim_rss_kib", (rss > 0).then_some(rss))
+        .cite(scene, [scene.constraint_line(), scene.kill_line()]),
+    );
+}

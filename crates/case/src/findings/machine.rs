@@ -1,0 +1,255 @@
+//! Why an allocation failed on a machine (or on some of its nodes): watermarks, zones, block sizes, bound nodes.
+//!
+//! Source: `__zone_watermark_ok`, mm/page_alloc.c: an allocation of order 0 needs more free pages in a zone than the
+//! high watermark and the zone's reserve for its class; a higher order also needs a free block of that size.
+
+mod zones;
+
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::{exact, human, percent};
+
+use super::finding;
+use zones::{Checked, check};
+
+/// Why the allocation could not be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// Every zone that could serve it was below its watermark.
+    Machine,
+    /// Only zones that this allocation may not use had memory.
+    LowZone,
+    /// Memory was free, but in no block large enough.
+    Fragmented,
+    /// Only nodes that the task may not use had memory.
+    Bound,
+    /// A zone had memory when the report was printed.
+    WasFree,
+}
+
+/// What the zones show; none without a machine's report, its zones or the page size.
+pub(crate) fn shortage(scene: &Scene<'_>) -> Option<Shortage> {
+    let checked = checked(scene)?;
+    Some(decide(scene, &checked))
+}
+
+fn checked<'a>(scene: &Scene<'a>) -> Option<Vec<Checked<'a>>> {
+    if !scene.is_machine() {
+        return None;
+    }
+    let system = scene.report.system.as_ref()?;
+    let checked = check(system, scene.report.trigger.as_ref(), scene.page_kib?);
+    checked
+        .iter()
+        .any(|zone| zone.in_reach())
+        .then_some(checked)
+}
+
+fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
+    let order = scene
+        .report
+        .trigger
+        .as_ref()
+        .and_then(|trigger| trigger.order)
+        .unwrap_or(0);
+    let room = |zone: &&Checked<'_>| !zone.is_short();
+    let in_reach_with_room: Vec<_> = zones
+        .iter()
+        .filter(|zone| zone.in_reach())
+        .filter(room)
+        .collect();
+    if !in_reach_with_room.is_empty() {
+        let has_block = in_reach_with_room.iter().any(|zone| zone.has_block);
+        return if order > 0 && !has_block {
+            Shortage::Fragmented
+        } else {
+            Shortage::WasFree
+        };
+    }
+    if zones
+        .iter()
+        .any(|zone| !zone.allowed_node && zone.allowed_class && room(&zone))
+    {
+        Shortage::Bound
+    } else if zones
+        .iter()
+        .any(|zone| zone.allowed_node && !zone.allowed_class && room(&zone))
+    {
+        Shortage::LowZone
+    } else {
+        Shortage::Machine
+    }
+}
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if let Some(zones) = checked(scene) {
+        let shortage = decide(scene, &zones);
+        why(scene, &zones, shortage, found);
+    }
+    hugetlb_pool(scene, found);
+}
+
+fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut Vec<Finding>) {
+    let order = scene
+        .report
+        .trigger
+        .as_ref()
+        .and_then(|trigger| trigger.order)
+        .unwrap_or(0)
+        .clamp(0, 20);
+    let wanted_kib = scene.page_kib.unwrap_or(4) << order;
+    let told: Vec<String> = zones
+        .iter()
+        .filter(|zone| zone.in_reach())
+        .map(Checked::in_words)
+        .collect();
+    let told = told.join("; ");
+    let in_reach = || zones.iter().filter(|zone| zone.in_reach());
+    let out_of_reach = || {
+        zones
+            .iter()
+            .filter(|zone| !zone.in_reach() && !zone.is_short())
+    };
+    let free: u64 = in_reach().map(|zone| zone.free_kib).sum();
+    let elsewhere: u64 = out_of_reach().map(|zone| zone.free_kib).sum();
+    let (code, severity, title, detail) = match shortage {
+        Shortage::Machine => (
+            "machine-out-of-memory",
+            Severity::Critical,
+            match scene.split.as_ref() {
+                Some(split) => format!(
+                    "The machine was really out of memory: {} of {} free",
+                    human(free),
+                    human(split.usage_kib)
+                ),
+                None => format!("The machine was really out of memory: {} free", human(free)),
+            },
+            format!(
+                "Every zone that could serve the allocation stood at or below its watermark: {told}."
+            ),
+        ),
+        Shortage::LowZone => (
+            "low-zone-exhausted",
+            Severity::Critical,
+            format!(
+                "Only the low zones were short: {} was free where this allocation may not go",
+                human(elsewhere)
+            ),
+            format!(
+                "The allocation's flags allow only low zones (devices or kernel memory): {told}. Free elsewhere: {}.",
+                out_of_reach()
+                    .map(Checked::in_words)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
+        ),
+        Shortage::Fragmented => (
+            "memory-fragmented",
+            Severity::Critical,
+            format!(
+                "{} was free, but no block of {} in one piece (order {order})",
+                human(free),
+                human(wanted_kib)
+            ),
+            format!(
+                "The allocation needs contiguous memory. {told}. {}.",
+                match in_reach().filter_map(|zone| zone.largest_block_kib).max() {
+                    Some(largest) =>
+                        format!("The largest usable free block was {}", human(largest)),
+                    None => "No free list shows a usable block".into(),
+                }
+            ),
+        ),
+        Shortage::Bound => (
+            "node-bound",
+            Severity::Critical,
+            format!(
+                "Only the nodes that the task may use were full: {} was free on others",
+                human(elsewhere)
+            ),
+            format!(
+                "A cpuset or memory policy binds the task: {told}. Free on other nodes: {}.",
+                out_of_reach()
+                    .map(Checked::in_words)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
+        ),
+        Shortage::WasFree => (
+            "memory-was-free",
+            Severity::Notice,
+            "A zone stood above its watermark when the report was printed".to_owned(),
+            format!(
+                "{told}. Memory was given back between the failed allocation and the report, or the request was special (a driver's \
+                 own limits, a reserve that it may not use)."
+            ),
+        ),
+    };
+    let mut draft = finding(code, severity, title, detail)
+        .signed("order", i64::from(order))
+        .number("wanted_kib", wanted_kib)
+        .number("free_kib", free)
+        .number("zones_in_reach", in_reach().count() as u64)
+        .number(
+            "zones_short",
+            in_reach().filter(|zone| zone.is_short()).count() as u64,
+        );
+    if elsewhere > 0 {
+        draft = draft.number("free_out_of_reach_kib", elsewhere);
+    }
+    if let Some(largest) = in_reach().filter_map(|zone| zone.largest_block_kib).max() {
+        draft = draft.number("largest_block_kib", largest);
+    }
+    let header = scene
+        .report
+        .trigger
+        .as_ref()
+        .and_then(|trigger| trigger.line);
+    let lines = zones
+        .iter()
+        .filter(|zone| zone.in_reach() || !zone.is_short());
+    let lists = shortage == Shortage::Fragmented;
+    found.push(draft.cite(
+        scene,
+        [header].into_iter().chain(
+            lines.flat_map(|zone| [zone.zone.line, zone.zone.free_areas_line.filter(|_| lists)]),
+        ),
+    ));
+}
+
+/// Memory set aside for hugetlbfs is of no use to anything else.
+fn hugetlb_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(system), Some(split), true) = (
+        scene.report.system.as_ref(),
+        scene.split.as_ref(),
+        scene.is_machine(),
+    ) else {
+        return;
+    };
+    let pool: u64 = system
+        .huge_pages
+        .iter()
+        .map(|pages| pages.total.saturating_mul(pages.size_kib))
+        .sum();
+    let free: u64 = system
+        .huge_pages
+        .iter()
+        .map(|pages| pages.free.saturating_mul(pages.size_kib))
+        .sum();
+    let share = percent(pool, split.usage_kib);
+    if share < 10 {
+        return;
+    }
+    found.push(
+        finding(
+            "hugetlb-pool-reserved",
+            if percent(free, split.usage_kib) >= 10 { Severity::Warning } else { Severity::Notice },
+            format!("{} ({share} %) is set aside as huge pages, {} of it unused", human(pool), human(free)),
+            format!("The pool (vm.nr_hugepages) is of no use to anything that does not ask for it. Pool: {}.", exact(pool)),
+        )
+        .number("pool_kib", pool)
+        .number("free_pool_kib", free)
+        .number("percent", share)
+        .cite(scene, [system.line]),
+    );
+}

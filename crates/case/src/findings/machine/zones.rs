@@ -1,0 +1,178 @@
+//! Each zone of the machine against one allocation: may it serve it, is it above its watermark, has it a block.
+
+use oom_report::report::{SystemMemory, Trigger, Zone};
+
+use crate::size::human;
+
+/// Zone types in the kernel's order. Source: `enum zone_type`, include/linux/mmzone.h.
+const TYPES: [&str; 6] = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"];
+
+/// A zone, checked.
+pub(super) struct Checked<'a> {
+    pub(super) zone: &'a Zone,
+    /// The allocation's flags allow the zone.
+    pub(super) allowed_class: bool,
+    /// Cpuset and policy allow its node.
+    pub(super) allowed_node: bool,
+    /// Free memory that the allocation could take, KiB.
+    pub(super) free_kib: u64,
+    /// The `high` watermark (`min` when that is not printed), KiB. The last try before the killer goes against `high`:
+    /// `__alloc_pages_may_oom`, mm/page_alloc.c.
+    pub(super) watermark_kib: u64,
+    /// Kept back from allocations that could use a higher zone, KiB.
+    pub(super) reserve_kib: u64,
+    /// A free block of the wanted order is there.
+    pub(super) has_block: bool,
+    /// Size of the largest free block that it could take; none when the report lists no blocks.
+    pub(super) largest_block_kib: Option<u64>,
+}
+
+impl Checked<'_> {
+    /// The allocation could have been served from here.
+    pub(super) fn in_reach(&self) -> bool {
+        self.allowed_class && self.allowed_node
+    }
+
+    /// At or below what has to stay free.
+    pub(super) fn is_short(&self) -> bool {
+        self.free_kib <= self.watermark_kib.saturating_add(self.reserve_kib)
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let reserve = match self.reserve_kib {
+            0 => String::new(),
+            kib => format!(" + reserve {}", human(kib)),
+        };
+        format!(
+            "node {} {}: free {}, must stay free {}{reserve}",
+            self.zone.node,
+            self.zone.name,
+            human(self.free_kib),
+            human(self.watermark_kib)
+        )
+    }
+}
+
+/// Checks every zone that has any memory.
+pub(super) fn check<'a>(
+    system: &'a SystemMemory,
+    trigger: Option<&Trigger>,
+    page_kib: u64,
+) -> Vec<Checked<'a>> {
+    let flags = trigger
+        .map(|trigger| trigger.gfp_flags.as_slice())
+        .unwrap_or_default();
+    let has = |name: &str| flags.iter().any(|flag| flag == name);
+    let movable = flags.is_empty()
+        || flags
+            .iter()
+            .any(|flag| flag.contains("MOVABLE") || flag.starts_with("GFP_TRANSHUGE"));
+    let highmem = movable
+        || flags
+            .iter()
+            .any(|flag| flag.starts_with("GFP_HIGHUSER") || flag == "__GFP_HIGHMEM");
+    let class = if has("GFP_DMA") || has("__GFP_DMA") {
+        0
+    } else if has("GFP_DMA32") || has("__GFP_DMA32") {
+        1
+    } else if movable {
+        4
+    } else if highmem {
+        3
+    } else {
+        2
+    };
+    let order = trigger
+        .and_then(|trigger| trigger.order)
+        .unwrap_or(0)
+        .max(0)
+        .unsigned_abs();
+    let mems = trigger.and_then(|trigger| trigger.mems_allowed.as_deref());
+    let nodemask = trigger.and_then(|trigger| trigger.nodemask.as_deref());
+    let allowed =
+        |list: Option<&str>, node: u32| list.is_none_or(|list| in_list(list, node).unwrap_or(true));
+    let types = configured_types(system);
+    system
+        .zones
+        .iter()
+        .filter(|zone| {
+            zone.fields_kib
+                .get("managed")
+                .or(zone.fields_kib.get("present"))
+                .is_none_or(|kib| kib > 0)
+        })
+        .filter_map(|zone| {
+            let own = TYPES.iter().position(|name| *name == zone.name)?;
+            let get = |name: &str| zone.fields_kib.get(name).unwrap_or(0);
+            let cma = if movable { 0 } else { get("free_cma") };
+            let free_kib = zone
+                .fields_kib
+                .get("free")?
+                .saturating_sub(cma)
+                .saturating_sub(get("reserved_highatomic"));
+            let usable = |types: &str| {
+                types.is_empty()
+                    || types.contains(['U', 'M', 'E', 'R'])
+                    || (movable && types.contains('C'))
+            };
+            let blocks = || {
+                zone.free_areas
+                    .iter()
+                    .filter(|area| area.blocks > 0 && usable(&area.migrate_types))
+            };
+            Some(Checked {
+                zone,
+                allowed_class: own <= class,
+                allowed_node: allowed(mems, zone.node) && allowed(nodemask, zone.node),
+                free_kib,
+                watermark_kib: zone.fields_kib.get("high").unwrap_or_else(|| get("min")),
+                reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
+                has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
+                largest_block_kib: blocks().map(|area| area.block_kib).max(),
+            })
+        })
+        .collect()
+}
+
+/// What a zone keeps back from an allocation of this class. The list is by zone type as configured; user memory's
+/// class is at or near its end, where the reserve is the largest.
+fn reserve_pages(zone: &Zone, own: usize, class: usize, types: &[usize]) -> u64 {
+    if class <= own {
+        return 0;
+    }
+    let list = &zone.lowmem_reserve_pages;
+    let largest = list.iter().copied().max().unwrap_or(0);
+    match class {
+        4.. => largest,
+        _ => types
+            .iter()
+            .position(|known| *known == class)
+            .and_then(|at| list.get(at).copied())
+            .unwrap_or(0),
+    }
+}
+
+/// The zone types that this kernel has, as far as the zones with memory show. `Normal` is always there.
+fn configured_types(system: &SystemMemory) -> Vec<usize> {
+    (0..4)
+        .filter(|at| {
+            *at == 2
+                || system
+                    .zones
+                    .iter()
+                    .any(|zone| TYPES.get(*at).is_some_and(|name| *name == zone.name))
+        })
+        .collect()
+}
+
+/// Whether a list like `0-2,5` holds the number; none when it cannot be read.
+fn in_list(list: &str, node: u32) -> Option<bool> {
+    for part in list.split(',') {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to): (u32, u32) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+        if (from..=to).contains(&node) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}

@@ -1,0 +1,220 @@
+//! When a pod's or a parent's limit was hit: which of the containers below it was the large one.
+
+use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::{human, percent};
+use oom_report::report::{LineIndex, StatUnit};
+
+use super::finding;
+
+/// A container below the limit, by the statistics that the kernel printed for it.
+struct Usage<'a> {
+    path: &'a str,
+    id: String,
+    kib: u64,
+    line: Option<LineIndex>,
+}
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let shared = scene.is_memcg()
+        && (scene.limit_of_outer_container()
+            || matches!(
+                scene.limit_owner.level,
+                Level::Pod
+                    | Level::QosTier
+                    | Level::Kubepods
+                    | Level::Slice
+                    | Level::Task
+                    | Level::Service
+            ));
+    if !shared {
+        return;
+    }
+    let containers = containers(scene);
+    if containers.len() >= 2 {
+        by_container(scene, &containers, found);
+    } else {
+        by_process(scene, found);
+    }
+}
+
+/// Containers with their usage, largest first. Only kernels before 5.3 print statistics for every cgroup.
+fn containers<'a>(scene: &Scene<'a>) -> Vec<Usage<'a>> {
+    let report = scene.report;
+    let stats = report
+        .memcg
+        .as_ref()
+        .map(|memcg| memcg.stats.as_slice())
+        .unwrap_or_default();
+    let mut list: Vec<Usage<'_>> = Vec::new();
+    for of_cgroup in stats.iter().filter(|stats| stats.unit == StatUnit::KB) {
+        let Some(path) = of_cgroup.path.as_deref() else {
+            continue;
+        };
+        let owner = CgroupOwner::of(path);
+        let Some(container) = owner.container_path(path) else {
+            continue;
+        };
+        let kib = ["rss", "cache"]
+            .into_iter()
+            .filter_map(|name| of_cgroup.kib(name))
+            .fold(0, u64::saturating_add);
+        match list.iter_mut().find(|usage| usage.path == container) {
+            // The kernel lists a cgroup before those below it, so the container itself came first.
+            Some(known) => known.kib = known.kib.saturating_add(kib),
+            None => {
+                let id = owner
+                    .container_id
+                    .or(owner.container_name)
+                    .unwrap_or_default();
+                list.push(Usage {
+                    path: container,
+                    id: short_id(&id).to_owned(),
+                    kib,
+                    line: of_cgroup.line,
+                });
+            }
+        }
+    }
+    list.sort_by_key(|usage| std::cmp::Reverse(usage.kib));
+    list
+}
+
+fn by_container(scene: &Scene<'_>, containers: &[Usage<'_>], found: &mut Vec<Finding>) {
+    let (Some(largest), Some(path)) = (containers.first(), scene.victim_path) else {
+        return;
+    };
+    let Some(victim) = containers
+        .iter()
+        .find(|usage| is_same_or_below(path, usage.path))
+    else {
+        return;
+    };
+    let all: u64 = containers
+        .iter()
+        .map(|usage| usage.kib)
+        .fold(0, u64::saturating_add);
+    let level = scene.limit_level();
+    if largest.path == victim.path {
+        let others = all.saturating_sub(victim.kib);
+        found.push(
+            finding(
+                "neighbours-innocent",
+                Severity::Notice,
+                format!(
+                    "The victim's container used {} % of what the {level}'s {} containers used: the others are innocent",
+                    percent(victim.kib, all),
+                    containers.len()
+                ),
+                format!(
+                    "Container {} had {}, all others together {}.",
+                    victim.id,
+                    human(victim.kib),
+                    human(others)
+                ),
+            )
+            .number("victim_container_kib", victim.kib)
+            .number("others_kib", others)
+            .number("containers", containers.len() as u64)
+            .text("by", "container")
+            .cite(scene, [victim.line]),
+        );
+    } else {
+        found.push(
+            finding(
+                "neighbour-used-more",
+                Severity::Warning,
+                format!(
+                    "The victim's container was not the largest: container {} used {}, the victim's {}",
+                    largest.id,
+                    human(largest.kib),
+                    human(victim.kib)
+                ),
+                format!(
+                    "The {level}'s limit counts all containers below it. The kernel chooses a process, by its memory and \
+                     oom_score_adj, not the container that used most."
+                ),
+            )
+            .number("victim_container_kib", victim.kib)
+            .number("largest_container_kib", largest.kib)
+            .text("largest_container", largest.id.clone())
+            .number("containers", containers.len() as u64)
+            .text("by", "container")
+            .cite(scene, [largest.line, victim.line]),
+        );
+    }
+}
+
+/// The table does not say which container a process is in: only processes can be compared.
+fn by_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(victim) = scene.victim_task else {
+        return;
+    };
+    let victim_weight = scene.weight_pages(victim);
+    let others = || {
+        scene
+            .processes
+            .iter()
+            .filter(|task| !scene.is_victim(task) && task.comm != "pause")
+    };
+    let number = others().count();
+    let others_weight = others()
+        .map(|task| scene.weight_pages(task))
+        .fold(0, u64::saturating_add);
+    let (Some(victim_kib), Some(others_kib)) = (scene.kib(victim_weight), scene.kib(others_weight))
+    else {
+        return;
+    };
+    if number == 0 {
+        return;
+    }
+    let level = scene.limit_level();
+    if victim_kib >= others_kib {
+        found.push(
+            finding(
+                "neighbours-innocent",
+                Severity::Notice,
+                format!(
+                    "{} (pid {}) held more than all {number} other processes under the {level}'s limit together",
+                    victim.comm, victim.pid
+                ),
+                format!(
+                    "It held {}, the others {}. The table does not say which container each is in.",
+                    human(victim_kib),
+                    human(others_kib)
+                ),
+            )
+            .number("victim_kib", victim_kib)
+            .number("others_kib", others_kib)
+            .text("by", "process")
+            .cite(scene, [Some(victim.line)]),
+        );
+    } else if let Some(largest) = others().max_by_key(|task| scene.weight_pages(task))
+        && let Some(largest_kib) = scene.kib(scene.weight_pages(largest))
+        && largest_kib > victim_kib
+    {
+        found.push(
+            finding(
+                "neighbour-used-more",
+                Severity::Warning,
+                format!(
+                    "The victim was not the largest: {} (pid {}) held {}, the victim {}",
+                    largest.comm,
+                    largest.pid,
+                    human(largest_kib),
+                    human(victim_kib)
+                ),
+                format!(
+                    "The {level}'s limit counts everything below it. The kernel chooses by memory and oom_score_adj together. The \
+                     table does not say which container each is in."
+                ),
+            )
+            .number("victim_kib", victim_kib)
+            .number("largest_kib", largest_kib)
+            .number("largest_pid", u64::from(largest.pid))
+            .text("by", "process")
+            .cite(scene, [Some(largest.line), Some(victim.line)]),
+        );
+    }
+}

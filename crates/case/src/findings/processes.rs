@@ -1,0 +1,172 @@
+//! Who else lived in the container: the first process that survived its child, the sandbox, threads that
+//! share one memory.
+
+use oom_report::report::Task;
+
+use crate::cgroup_path::Level;
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::human;
+
+use super::{finding, name_some};
+
+/// A pause process has some hundred KiB resident; older ones, statically linked, less.
+const PAUSE_KIB: u64 = 2048;
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    first_process(scene, found);
+    threads(scene, found);
+    pause(scene, found);
+}
+
+/// Whether the first process of the container died. Only for a container's own limit: then the table lists this
+/// container's processes and no others.
+fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let own_limit = scene.is_memcg()
+        && scene.limit_owner.level == Level::Container
+        && !scene.limit_of_outer_container()
+        && !scene.limit_owner.below_container
+        && !scene.victim_owner.below_container;
+    let (Some(victim), true) = (
+        scene.victim.filter(|victim| !victim.announced_only),
+        own_limit,
+    ) else {
+        return;
+    };
+    // Lowest pid: the process that was there first, unless pids wrapped round in between.
+    let Some(first) = scene.processes.iter().min_by_key(|task| task.tgid) else {
+        return;
+    };
+    let table_agrees = scene
+        .processes
+        .first()
+        .is_some_and(|row| row.tgid == first.tgid);
+    let lived: Vec<&&Task> = scene
+        .processes
+        .iter()
+        .filter(|task| !scene.is_victim(task))
+        .collect();
+    if scene.is_victim(first) {
+        if !table_agrees && !scene.is_group_kill() {
+            return;
+        }
+        found.push(
+            finding(
+                "first-process-killed",
+                Severity::Notice,
+                format!("{} (pid {}) is the container's first process: the container ended with it", first.comm, first.pid),
+                "A container ends with its first process; its exit code is 137 (128 + SIGKILL), and the runtime reports OOMKilled \
+                 when it saw the cgroup's event.",
+            )
+            .number("first_pid", u64::from(first.pid))
+            .text("first_comm", first.comm.as_str())
+            .number("processes", scene.processes.len() as u64)
+            .cite(scene, [Some(first.line), scene.kill_line()]),
+        );
+        return;
+    }
+    if scene.is_group_kill() {
+        return;
+    }
+    let sure = if table_agrees {
+        ""
+    } else {
+        " (most likely: the order of the table and the pids disagree)"
+    };
+    found.push(
+        finding(
+            "child-killed",
+            Severity::Warning,
+            format!(
+                "Only {} (pid {}) was killed: the container's first process {} (pid {}) lived on{sure}",
+                victim.comm, victim.pid, first.comm, first.pid
+            ),
+            format!(
+                "{} of the container's {} processes in the table were not killed: {}. While its first process lives the container \
+                 runs on{}. What died inside is for the application to notice.",
+                lived.len(),
+                scene.processes.len(),
+                name_some(lived.iter().map(|task| (task.comm.as_str(), task.pid))),
+                match scene.victim_owner.kubernetes {
+                    true => ": no restart, no OOMKilled in the pod's status, and nothing that the kubelet would show",
+                    false => ", and no restart policy acts",
+                }
+            ),
+        )
+        .number("first_pid", u64::from(first.pid))
+        .text("first_comm", first.comm.as_str())
+        .number("victim_pid", u64::from(victim.pid))
+        .number("lived", lived.len() as u64)
+        .cite(scene, [scene.kill_line(), Some(first.line)]),
+    );
+}
+
+/// Kernels before 5.3 list the threads of a cgroup, each with the memory of the whole process.
+fn threads(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let rows = scene.report.tasks.len();
+    let processes = scene.processes.len();
+    if rows == processes {
+        return;
+    }
+    let thread = scene.report.tasks.iter().find(|task| task.pid != task.tgid);
+    found.push(
+        finding(
+            "threads-listed",
+            Severity::Info,
+            format!("The table's {rows} rows are {processes} processes: threads of one process show the same memory"),
+            "Rows with the same tgid share one address space. Adding up their rss counts it several times.",
+        )
+        .number("rows", rows as u64)
+        .number("processes", processes as u64)
+        .cite(scene, [thread.map(|task| task.line)]),
+    );
+}
+
+fn pause(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if let Some(victim) = scene
+        .victim
+        .filter(|victim| victim.comm == "pause" && scene.victim_owner.kubernetes)
+    {
+        // Before kubernetes/kubernetes#71269 a Guaranteed pod's containers had the sandbox's own -998.
+        found.push(
+            finding(
+                "sandbox-killed",
+                Severity::Critical,
+                format!("The pod's sandbox itself was killed: pause (pid {})", victim.pid),
+                "The sandbox holds the pod's namespaces: the kubelet makes a new one, with a new address, and restarts all containers \
+                 of the pod. It used next to nothing; it was chosen because no other process was more killable (same \
+                 oom_score_adj), or because its whole cgroup was killed.",
+            )
+            .number("pid", u64::from(victim.pid))
+            .number("anon_rss_kib", victim.anon_rss_kib)
+            .cite(scene, [scene.kill_line(), scene.constraint_line()]),
+        );
+    }
+    let is_pause = |task: &&&Task| {
+        task.comm == "pause"
+            // Source: pkg/kubelet/cri and containerd's CRI plugin: the sandbox runs with -998 (-999 in old docker-shim).
+            && matches!(task.oom_score_adj, -999..=-997)
+            && scene.kib(task.rss_pages).is_none_or(|kib| kib < PAUSE_KIB)
+            && !scene.is_victim(task)
+    };
+    let Some(task) = scene.processes.iter().find(is_pause) else {
+        return;
+    };
+    let size = scene
+        .kib(task.rss_pages)
+        .map(|kib| format!(", {} resident", human(kib)))
+        .unwrap_or_default();
+    found.push(
+        finding(
+            "pause-sandbox",
+            Severity::Info,
+            format!("pause (pid {}) is the pod's sandbox and harmless", task.pid),
+            format!(
+                "It holds the pod's namespaces and does nothing else{size}. It has no part in this."
+            ),
+        )
+        .number("pid", u64::from(task.pid))
+        .number("rss_kib", scene.kib(task.rss_pages))
+        .cite(scene, [Some(task.line)]),
+    );
+}

@@ -1,0 +1,131 @@
+//! Swap: absent, full, forbidden to the cgroup, or not counted. Without it anonymous memory cannot be reclaimed.
+
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::human;
+use crate::usage::real_limit;
+
+use super::finding;
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    of_machine(scene, found);
+    of_cgroup_v1(scene, found);
+    of_cgroup_v2(scene, found);
+}
+
+fn of_machine(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(system) = scene.report.system.as_ref() else {
+        return;
+    };
+    let Some(total) = system.swap_total_kib else {
+        return;
+    };
+    if total == 0 {
+        found.push(
+            finding(
+                "swap-absent",
+                Severity::Info,
+                "The machine has no swap: anonymous memory and tmpfs cannot be reclaimed",
+                "Usual on Kubernetes nodes. Memory that nobody touched for hours stays resident, and the only way to get it back is \
+                 a kill.",
+            )
+            .number("swap_total_kib", total)
+            .cite(scene, [system.swap_line]),
+        );
+        return;
+    }
+    let Some(free) = system.swap_free_kib else {
+        return;
+    };
+    if free.saturating_mul(100) < total {
+        found.push(
+            finding(
+                "swap-full",
+                Severity::Warning,
+                format!("Swap is full: {} of {} free", human(free), human(total)),
+                "Swap put the kill off and is used up; before that the machine was most likely slow for a while.",
+            )
+            .number("swap_free_kib", free)
+            .number("swap_total_kib", total)
+            .cite(scene, [system.swap_line]),
+        );
+    }
+}
+
+fn of_cgroup_v1(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(memcg) = scene.report.memcg.as_ref().filter(|_| scene.is_memcg()) else {
+        return;
+    };
+    let (Some(usage), Some(memsw)) = (memcg.memory.usage_kib, memcg.memsw.usage_kib) else {
+        return;
+    };
+    // memory+swap can never be less than memory where it is counted (swapaccount=0, or no CONFIG_MEMCG_SWAP).
+    if memsw < usage {
+        found.push(
+            finding(
+                "swap-not-counted",
+                Severity::Info,
+                "Swap is not counted for cgroups on this kernel: the limit is on memory alone",
+                "The memory+swap counter stands below the memory counter, which happens only when swap accounting is off \
+                 (swapaccount=0). If the machine has swap, the container may use any amount of it.",
+            )
+            .number("memory_usage_kib", usage)
+            .number("memsw_usage_kib", memsw)
+            .cite(scene, [memcg.memsw.line, memcg.memory.line]),
+        );
+        return;
+    }
+    let (Some(limit), Some(memsw_limit)) = (
+        real_limit(memcg.memory.limit_kib),
+        real_limit(memcg.memsw.limit_kib),
+    ) else {
+        return;
+    };
+    if memsw_limit <= limit {
+        found.push(
+            finding(
+                "swap-not-allowed",
+                Severity::Info,
+                "The cgroup may not use swap: its memory+swap limit equals its memory limit",
+                "Anonymous memory and tmpfs in it cannot be reclaimed, whether or not the machine has swap.",
+            )
+            .number("memory_limit_kib", limit)
+            .number("memsw_limit_kib", memsw_limit)
+            .cite(scene, [memcg.memsw.line]),
+        );
+    }
+}
+
+fn of_cgroup_v2(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(memcg) = scene.report.memcg.as_ref().filter(|_| scene.is_memcg()) else {
+        return;
+    };
+    let (Some(usage), Some(limit)) = (memcg.swap.usage_kib, real_limit(memcg.swap.limit_kib))
+    else {
+        return;
+    };
+    if limit == 0 {
+        found.push(
+            finding(
+                "swap-not-allowed",
+                Severity::Info,
+                "The cgroup may not use swap (memory.swap.max is 0)",
+                "Anonymous memory and tmpfs in it cannot be reclaimed, whether or not the machine has swap.",
+            )
+            .number("swap_limit_kib", limit)
+            .cite(scene, [memcg.swap.line]),
+        );
+    } else if usage.saturating_mul(100) >= limit.saturating_mul(99) {
+        found.push(
+            finding(
+                "swap-full",
+                Severity::Warning,
+                format!("The cgroup's swap is used up: {} of {}", human(usage), human(limit)),
+                "Swap put the kill off and is used up; before that the container was most likely slow for a while.",
+            )
+            .number("swap_usage_kib", usage)
+            .number("swap_limit_kib", limit)
+            .cite(scene, [memcg.swap.line]),
+        );
+    }
+}

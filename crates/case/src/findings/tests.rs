@@ -1,0 +1,545 @@
+//! Each finding: a report that has it, with its numbers, and one that must not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use oom_report::report::{Doubt, Missing, OomReport, Outcome, Provenance, Reaped, Scope, Slab};
+
+use crate::incident::{Cite, Finding, Incident, RankedTask, Severity, Value};
+use crate::sample::*;
+use crate::scene::Scene;
+
+mod machine;
+mod repeats;
+
+/// Codes that the report has.
+fn codes(report: &OomReport) -> Vec<&'static str> {
+    judged(report)
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
+}
+
+fn fires(report: &OomReport, code: &str) -> Incident {
+    let incident = judged(report);
+    let found = finding(&incident, code);
+    assert!(found.is_some(), "no {code} among {:?}", codes(report));
+    incident
+}
+
+fn is_silent(report: &OomReport, code: &str) {
+    assert!(!codes(report).contains(&code), "{code} must not be found");
+}
+
+fn int(incident: &Incident, code: &str, name: &str) -> i64 {
+    number(finding(incident, code).unwrap(), name).unwrap()
+}
+
+fn text<'i>(incident: &'i Incident, code: &str, name: &str) -> &'i str {
+    match finding(incident, code).unwrap().values.get(name) {
+        Some(Value::Text(text)) => text,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[test]
+fn the_limit_of_figure_12_was_hit_1536_kib_below_it() {
+    let incident = fires(&figure_13(), "limit-hit");
+    let found = finding(&incident, "limit-hit").unwrap();
+    assert_eq!(found.severity, Severity::Critical);
+    assert_eq!(
+        found.title,
+        "The container's memory limit of 30 GiB was hit: usage was 1,536 KiB below it"
+    );
+    assert_eq!(int(&incident, "limit-hit", "gap_kib"), 1_536);
+    assert_eq!(int(&incident, "limit-hit", "failcnt"), 3_060);
+    assert!(
+        matches!(&found.evidence[0], Cite::Line { line: 103, text, .. } if text.starts_with("memory: usage 31455744kB"))
+    );
+    is_silent(&machine(), "limit-hit");
+    is_silent(&one_line(), "limit-hit");
+}
+
+#[test]
+fn the_counter_with_the_least_room_is_the_one_hit() {
+    let mut report = figure_13();
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.memory.usage_kib, memcg.memsw.usage_kib) = (Some(20_000_000), Some(31_457_300));
+    let incident = fires(&report, "limit-hit");
+    assert_eq!(text(&incident, "limit-hit", "counter"), "memory+swap");
+    assert_eq!(int(&incident, "limit-hit", "gap_kib"), -20);
+}
+
+#[test]
+fn usage_far_below_the_limit_is_told_as_such() {
+    let mut report = figure_13();
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.memory.usage_kib, memcg.memsw.usage_kib) = (Some(20_000_000), Some(20_000_000));
+    fires(&report, "usage-below-limit");
+    is_silent(&report, "limit-hit");
+    is_silent(&figure_13(), "usage-below-limit");
+}
+
+#[test]
+fn a_parents_limit_is_not_the_victims() {
+    let incident = fires(&pod_limit(200_000, 800_000), "parent-limit-short");
+    assert_eq!(text(&incident, "parent-limit-short", "level"), "pod");
+    is_silent(&pod_limit(900_000, 100_000), "parent-limit-short");
+    is_silent(&figure_13(), "parent-limit-short");
+    fires(&machine(), "machine-short-not-container");
+    is_silent(&figure_13(), "machine-short-not-container");
+}
+
+#[test]
+fn neighbours_are_innocent_or_not() {
+    let incident = fires(&pod_limit(900_000, 100_000), "neighbours-innocent");
+    assert_eq!(int(&incident, "neighbours-innocent", "others_kib"), 100_000);
+    let incident = fires(&pod_limit(200_000, 800_000), "neighbour-used-more");
+    assert_eq!(
+        text(&incident, "neighbour-used-more", "largest_container"),
+        "fedcba987654"
+    );
+    for code in ["neighbours-innocent", "neighbour-used-more"] {
+        is_silent(&figure_13(), code);
+    }
+    // cgroup v2 prints no statistics of the containers: processes are compared.
+    let mut report = pod_limit(900_000, 100_000);
+    report.memcg.as_mut().unwrap().stats.clear();
+    let incident = fires(&report, "neighbours-innocent");
+    assert_eq!(text(&incident, "neighbours-innocent", "by"), "process");
+    let mut report = pod_limit(200_000, 800_000);
+    report.memcg.as_mut().unwrap().stats.clear();
+    let incident = fires(&report, "neighbour-used-more");
+    assert_eq!(int(&incident, "neighbour-used-more", "largest_pid"), 11_300);
+}
+
+#[test]
+fn figure_13_holds_29_gib_in_huge_pages() {
+    let incident = fires(&figure_13(), "huge-pages-share");
+    assert_eq!(int(&incident, "huge-pages-share", "percent"), 97);
+    assert_eq!(
+        finding(&incident, "huge-pages-share").unwrap().title,
+        "29 GiB of 30 GiB are transparent huge pages (97 %)"
+    );
+    let split = finding(&incident, "usage-split").unwrap();
+    assert_eq!(
+        split.title,
+        "Most of the usage at the limit is huge pages (anonymous): 29 GiB of 30 GiB"
+    );
+    is_silent(
+        &container_v2(&[("anon", 60 << 20), ("file", 0), ("anon_thp", 2 << 20)]),
+        "huge-pages-share",
+    );
+    is_silent(&one_line(), "usage-split");
+}
+
+#[test]
+fn tmpfs_page_cache_kernel_and_locked_memory_are_blamed_only_when_large() {
+    type Stats = &'static [(&'static str, u64)];
+    let rows: &[(&str, Stats, Stats)] = &[
+        (
+            "tmpfs-counted",
+            &[("anon", 10 << 20), ("file", 50 << 20), ("shmem", 50 << 20)],
+            &[("anon", 60 << 20), ("file", 3 << 20), ("shmem", 3 << 20)],
+        ),
+        (
+            "page-cache-unreclaimed",
+            &[("anon", 10 << 20), ("file", 50 << 20), ("shmem", 0)],
+            &[("anon", 10 << 20), ("file", 50 << 20), ("shmem", 50 << 20)],
+        ),
+        (
+            "kernel-memory",
+            &[("anon", 10 << 20), ("file", 0), ("kernel", 40 << 20)],
+            &[("anon", 60 << 20), ("file", 0), ("kernel", 2 << 20)],
+        ),
+        (
+            "locked-memory",
+            &[("anon", 60 << 20), ("file", 0), ("unevictable", 40 << 20)],
+            &[("anon", 60 << 20), ("file", 0), ("unevictable", 4096)],
+        ),
+    ];
+    for (code, with, without) in rows {
+        fires(&container_v2(with), code);
+        is_silent(&container_v2(without), code);
+    }
+    let dirty = container_v2(&[
+        ("anon", 10 << 20),
+        ("file", 50 << 20),
+        ("shmem", 0),
+        ("file_dirty", 30 << 20),
+    ]);
+    let incident = fires(&dirty, "page-cache-unreclaimed");
+    assert!(
+        finding(&incident, "page-cache-unreclaimed")
+            .unwrap()
+            .detail
+            .contains("waits to be written")
+    );
+}
+
+#[test]
+fn the_largest_slab_cache_is_named() {
+    let mut report = machine();
+    let system = report.system.as_mut().unwrap();
+    system
+        .mem_info
+        .0
+        .iter_mut()
+        .find(|(name, _)| name == "slab_unreclaimable")
+        .unwrap()
+        .1 = 400_000;
+    system.slab = vec![
+        Slab {
+            name: "dentry".into(),
+            used_kib: 10,
+            total_kib: 20,
+        },
+        Slab {
+            name: "kmalloc-4k".into(),
+            used_kib: 1_000_000,
+            total_kib: 1_200_000,
+        },
+    ];
+    let incident = fires(&report, "kernel-memory");
+    assert_eq!(
+        text(&incident, "kernel-memory", "largest_slab_cache"),
+        "kmalloc-4k"
+    );
+    is_silent(&machine(), "kernel-memory");
+}
+
+#[test]
+fn the_overcommit_gap_is_told_without_blame() {
+    let incident = fires(&figure_13(), "overcommit-gap");
+    assert_eq!(
+        int(&incident, "overcommit-gap", "gap_kib"),
+        62 * 1024 * 1024 - 31_433_640
+    );
+    let found = finding(&incident, "overcommit-gap").unwrap();
+    assert_eq!(found.severity, Severity::Info);
+    assert!(found.detail.contains("did not cause this kill"));
+    is_silent(&container_v2(&[("anon", 60 << 20)]), "overcommit-gap");
+}
+
+#[test]
+fn swap_is_absent_full_forbidden_or_not_counted() {
+    fires(&machine(), "swap-absent");
+    let mut report = machine();
+    let system = report.system.as_mut().unwrap();
+    (system.swap_total_kib, system.swap_free_kib) = (Some(8_000_000), Some(100));
+    fires(&report, "swap-full");
+    is_silent(&report, "swap-absent");
+    report.system.as_mut().unwrap().swap_free_kib = Some(4_000_000);
+    is_silent(&report, "swap-full");
+    fires(&figure_13(), "swap-not-allowed");
+    is_silent(&figure_13(), "swap-not-counted");
+    let mut report = figure_13();
+    report.memcg.as_mut().unwrap().memsw.usage_kib = Some(0);
+    fires(&report, "swap-not-counted");
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    is_silent(&report, "swap-not-allowed");
+    report.memcg.as_mut().unwrap().swap.limit_kib = Some(0);
+    fires(&report, "swap-not-allowed");
+    let swap = &mut report.memcg.as_mut().unwrap().swap;
+    (swap.usage_kib, swap.limit_kib) = (Some(999), Some(1_000));
+    fires(&report, "swap-full");
+}
+
+#[test]
+fn a_child_died_while_the_first_process_lived() {
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    fires(&report, "first-process-killed");
+    is_silent(&report, "child-killed");
+    add_task(&mut report, 11_100, "master", 1_000, 995);
+    report.tasks.rotate_right(1);
+    let incident = fires(&report, "child-killed");
+    assert_eq!(text(&incident, "child-killed", "first_comm"), "master");
+    assert!(
+        !finding(&incident, "child-killed")
+            .unwrap()
+            .title
+            .contains("most likely")
+    );
+    is_silent(&report, "first-process-killed");
+    // The order of the table says otherwise.
+    report.tasks.rotate_right(1);
+    assert!(
+        finding(&fires(&report, "child-killed"), "child-killed")
+            .unwrap()
+            .title
+            .contains("most likely")
+    );
+    // The whole group died, or the table lists other containers too.
+    report.victims[0].group_kill = true;
+    is_silent(&report, "child-killed");
+    is_silent(&pod_limit(900_000, 100_000), "child-killed");
+}
+
+#[test]
+fn threads_of_one_process_are_not_added_up() {
+    let mut report = figure_13();
+    is_silent(&report, "threads-listed");
+    for pid in [11_191, 11_192] {
+        add_task(&mut report, pid, "app", 7_858_410, 995);
+        report.tasks.last_mut().unwrap().tgid = 11_190;
+    }
+    let incident = fires(&report, "threads-listed");
+    assert_eq!(int(&incident, "threads-listed", "processes"), 1);
+    is_silent(&report, "child-killed");
+}
+
+#[test]
+fn the_sandbox_is_harmless() {
+    let incident = fires(&pod_limit(900_000, 100_000), "pause-sandbox");
+    assert_eq!(int(&incident, "pause-sandbox", "pid"), 900);
+    let mut report = pod_limit(900_000, 100_000);
+    // A large process of that name is no sandbox.
+    report.tasks[0].rss_pages = 100_000;
+    is_silent(&report, "pause-sandbox");
+}
+
+#[test]
+fn a_killed_sandbox_is_not_harmless() {
+    let mut report = pod_limit(900_000, 100_000);
+    is_silent(&report, "sandbox-killed");
+    report.victims.clear();
+    add_victim(&mut report, 900, "pause", 1_000, 40);
+    fires(&report, "sandbox-killed");
+    is_silent(&report, "pause-sandbox");
+    assert!(judged(&report).container.unwrap().is_pause);
+}
+
+#[test]
+fn the_trigger_is_not_the_victim() {
+    let mut report = figure_13();
+    is_silent(&report, "trigger-is-not-victim");
+    add_task(&mut report, 12_000, "asker", 100, 995);
+    report.trigger.as_mut().unwrap().pid = Some(12_000);
+    fires(&report, "trigger-is-not-victim");
+}
+
+/// What the choice family finds when the ranking is this: `(pid, points, killed)`.
+fn choice_with(report: &OomReport, ranking: &[(u32, Option<i64>, bool)]) -> Vec<Finding> {
+    let mut scene = Scene::new(report, &CONTEXT, &[]);
+    scene.ranking = ranking
+        .iter()
+        .map(|(pid, points, killed)| RankedTask {
+            pid: *pid,
+            comm: "task".into(),
+            rss_kib: 0,
+            oom_score_adj: 0,
+            badness_pages: *points,
+            killed: *killed,
+            trigger: false,
+        })
+        .collect();
+    let mut found = Vec::new();
+    super::choice::find(&scene, &mut found);
+    found
+}
+
+#[test]
+fn the_kernels_choice_is_held_against_the_computed_one() {
+    let report = machine();
+    let has = |ranking: &[(u32, Option<i64>, bool)], code: &str| {
+        choice_with(&report, ranking)
+            .iter()
+            .any(|finding| finding.code == code)
+    };
+    let agrees = [
+        (11_190, Some(900), true),
+        (1, Some(10), false),
+        (700, None, false),
+    ];
+    assert!(has(&agrees, "victim-ranked-first") && !has(&agrees, "choice-differs-from-rank"));
+    let differs = [(1, Some(901), false), (11_190, Some(900), true)];
+    assert!(has(&differs, "choice-differs-from-rank") && !has(&differs, "victim-ranked-first"));
+    // Equal points: which of them the kernel takes depends on the order it meets them in.
+    let equal = [(1, Some(900), false), (11_190, Some(900), true)];
+    assert!(!has(&equal, "choice-differs-from-rank"));
+    // Nobody else could be killed, or the victim is not in the table: nothing to compare.
+    for nothing in [
+        &[(11_190, Some(900), true), (1, None, false)][..],
+        &[(1, Some(900), false)],
+    ] {
+        assert!(!has(nothing, "victim-ranked-first") && !has(nothing, "choice-differs-from-rank"));
+    }
+}
+
+#[test]
+fn oom_score_adj_made_the_target_or_spared_another() {
+    let mut report = machine();
+    is_silent(&report, "oom-score-adj-target");
+    add_task(&mut report, 900, "database", 500_000, -900);
+    let incident = fires(&report, "oom-score-adj-target");
+    assert_eq!(int(&incident, "oom-score-adj-target", "other_pid"), 900);
+    let incident = fires(&report, "oom-score-adj-spared");
+    assert_eq!(int(&incident, "oom-score-adj-spared", "spared_pid"), 900);
+    // With the same value as the victim's, memory alone decides.
+    report.tasks.last_mut().unwrap().oom_score_adj = 750;
+    is_silent(&report, "oom-score-adj-target");
+    is_silent(&report, "oom-score-adj-spared");
+}
+
+#[test]
+fn unkillable_tasks_are_counted() {
+    let mut report = machine();
+    is_silent(&report, "unkillable-tasks");
+    add_task(&mut report, 900, "sshd", 300_000, -1000);
+    let incident = fires(&report, "unkillable-tasks");
+    assert_eq!(int(&incident, "unkillable-tasks", "unkillable"), 1);
+    assert_eq!(
+        finding(&incident, "unkillable-tasks").unwrap().severity,
+        Severity::Warning
+    );
+}
+
+#[test]
+fn other_outcomes_are_told() {
+    for (outcome, code) in [
+        (Outcome::Panic, "panic"),
+        (Outcome::NoKillableProcesses, "no-killable-process"),
+        (Outcome::Deadlocked, "memory-deadlock"),
+        (Outcome::SysrqIgnored, "sysrq-ignored"),
+        (Outcome::KillerDisabled, "oom-killer-disabled"),
+        (Outcome::ReapFailed, "reaper-failed"),
+    ] {
+        let mut report = machine();
+        is_silent(&report, code);
+        let line = add_line(&mut report, "outcome");
+        report.outcomes.push((outcome, line));
+        fires(&report, code);
+    }
+    let mut report = figure_13();
+    report.victims[0].reap_failed = true;
+    fires(&report, "reaper-failed");
+    report.victims[0].reaped = Some(Reaped {
+        anon_rss_kib: 0,
+        file_rss_kib: 0,
+        shmem_rss_kib: Some(0),
+    });
+    is_silent(&report, "reaper-left-memory");
+    report.victims[0].reaped = Some(Reaped {
+        anon_rss_kib: 20_000_000,
+        file_rss_kib: 0,
+        shmem_rss_kib: Some(0),
+    });
+    fires(&report, "reaper-left-memory");
+}
+
+#[test]
+fn group_and_sysrq_and_shared_memory_are_told() {
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    is_silent(&report, "group-kill");
+    is_silent(&report, "sysrq-asked");
+    is_silent(&report, "shared-memory-killed");
+    add_victim(&mut report, 11_191, "helper", 1_000, 500);
+    report.victims[1].shares_memory = true;
+    fires(&report, "shared-memory-killed");
+    report.victims[1].shares_memory = false;
+    report.victims[0].group_kill = true;
+    report.victims[1].group_kill = true;
+    assert_eq!(
+        int(&fires(&report, "group-kill"), "group-kill", "victims"),
+        2
+    );
+    let mut report = machine();
+    report.scope = Some(Scope::Sysrq);
+    fires(&report, "sysrq-asked");
+    is_silent(&report, "machine-out-of-memory");
+}
+
+#[test]
+fn the_request_follows_from_oom_score_adj() {
+    let incident = fires(&machine(), "memory-request-estimate");
+    // adj 750 on 4,000,000 KiB: between 250 and 251 thousandths.
+    assert_eq!(
+        int(&incident, "memory-request-estimate", "request_low_kib"),
+        1_000_000
+    );
+    assert_eq!(
+        int(&incident, "memory-request-estimate", "request_high_kib"),
+        1_004_000
+    );
+    // The clamped ends of the range, and other classes, tell nothing.
+    for adj in [2, 3, 999, 1000, -997] {
+        let mut report = machine();
+        report.victims[0].oom_score_adj = Some(adj);
+        is_silent(&report, "memory-request-estimate");
+    }
+    let mut report = machine();
+    report.memcg.as_mut().unwrap().victim_path = Some(format!("/kubepods/pod{UID}/{ID}").into());
+    is_silent(&report, "memory-request-estimate");
+    is_silent(&figure_13(), "memory-request-estimate");
+}
+
+#[test]
+fn weak_evidence_is_said_to_be_weak() {
+    let mut report = figure_13();
+    for code in [
+        "provenance-unverified",
+        "report-incomplete",
+        "reports-interleaved",
+    ] {
+        is_silent(&report, code);
+    }
+    report.provenance = Provenance::Unverified;
+    report.missing = vec![Missing::Stack, Missing::TaskTable];
+    fires(&report, "provenance-unverified");
+    assert_eq!(
+        text(
+            &fires(&report, "report-incomplete"),
+            "report-incomplete",
+            "sections"
+        ),
+        "the call trace, the task table"
+    );
+    for (doubt, code) in [
+        (Doubt::Interleaved, "reports-interleaved"),
+        (Doubt::LinesLost, "lines-lost"),
+        (Doubt::LineCut, "line-cut"),
+        (Doubt::KernelBug, "kernel-text-corrected"),
+        (Doubt::TriggerMismatch, "trigger-name-differs"),
+        (Doubt::TableHeaderMissing, "table-header-missing"),
+    ] {
+        report.doubts = vec![(doubt, Some(0)), (doubt, Some(1))];
+        fires(&report, code);
+        assert_eq!(
+            codes(&report)
+                .iter()
+                .filter(|known| **known == code)
+                .count(),
+            1
+        );
+    }
+}
+
+#[test]
+fn the_severest_comes_first_and_each_cites_a_line() {
+    for report in [
+        figure_13(),
+        machine(),
+        pod_limit(200_000, 800_000),
+        one_line(),
+    ] {
+        let incident = judged(&report);
+        let severities: Vec<Severity> = incident
+            .findings
+            .iter()
+            .map(|finding| finding.severity)
+            .collect();
+        assert!(severities.is_sorted_by(|a, b| a >= b), "{severities:?}");
+        for finding in &incident.findings {
+            assert!(
+                !finding.evidence.is_empty(),
+                "{} cites nothing",
+                finding.code
+            );
+            assert!(
+                finding
+                    .code
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Why the machine's allocation failed.
+
+use oom_report::report::{HugePages, OomReport, Scope, Trigger};
+
+use super::{fires, int, is_silent};
+use crate::incident::Incident;
+use crate::sample::*;
+
+const WHY: [&str; 5] = [
+    "machine-out-of-memory",
+    "low-zone-exhausted",
+    "memory-fragmented",
+    "node-bound",
+    "memory-was-free",
+];
+
+/// Of the reasons why an allocation failed only this one is found.
+fn only_reason(report: &OomReport, code: &str) -> Incident {
+    for other in WHY.iter().filter(|other| **other != code) {
+        is_silent(report, other);
+    }
+    fires(report, code)
+}
+
+fn trigger(report: &mut OomReport) -> &mut Trigger {
+    report.trigger.as_mut().unwrap()
+}
+
+#[test]
+fn a_machine_that_is_really_out_of_memory() {
+    let incident = only_reason(&machine(), "machine-out-of-memory");
+    assert_eq!(int(&incident, "machine-out-of-memory", "zones_short"), 3);
+    assert_eq!(int(&incident, "machine-out-of-memory", "free_kib"), 71_000);
+    for code in WHY {
+        is_silent(&figure_13(), code);
+    }
+}
+
+#[test]
+fn a_low_zone_is_short_while_others_have_room() {
+    let mut report = machine();
+    trigger(&mut report).gfp_flags = vec!["GFP_KERNEL".into(), "GFP_DMA32".into()];
+    let high = zone(&mut report, 0, "Normal", 900_000, 16_000, &[0, 0, 0, 0]);
+    // Most of DMA is kept for those who have no choice: 2,900 pages, and its watermark.
+    let low = zone(
+        &mut report,
+        0,
+        "DMA",
+        11_900,
+        300,
+        &[0, 2_900, 3_900, 3_900],
+    );
+    let zones = &mut report.system.as_mut().unwrap().zones;
+    (zones[0], zones[2]) = (low, high);
+    let incident = only_reason(&report, "low-zone-exhausted");
+    assert_eq!(
+        int(&incident, "low-zone-exhausted", "free_out_of_reach_kib"),
+        900_000
+    );
+    trigger(&mut report).gfp_flags = vec!["GFP_HIGHUSER_MOVABLE".into()];
+    only_reason(&report, "memory-was-free");
+}
+
+#[test]
+fn free_memory_in_small_pieces_does_not_serve_a_high_order() {
+    let mut report = machine();
+    let mut normal = zone(&mut report, 0, "Normal", 400_000, 16_000, &[0, 0, 0, 0]);
+    normal.free_areas = areas(&[
+        (0, 50_000, "UME"),
+        (1, 25_000, "UME"),
+        (3, 4, "H"),
+        (4, 0, ""),
+    ]);
+    report.system.as_mut().unwrap().zones[2] = normal;
+    trigger(&mut report).order = Some(3);
+    let incident = only_reason(&report, "memory-fragmented");
+    assert_eq!(int(&incident, "memory-fragmented", "wanted_kib"), 32);
+    assert_eq!(int(&incident, "memory-fragmented", "largest_block_kib"), 8);
+    // A usable block of that order: then it was not fragmentation.
+    report.system.as_mut().unwrap().zones[2].free_areas = areas(&[(0, 50_000, "UME"), (5, 3, "M")]);
+    only_reason(&report, "memory-was-free");
+}
+
+#[test]
+fn a_bound_node_is_full_while_others_have_room() {
+    let mut report = machine();
+    report.scope = Some(Scope::Cpuset);
+    trigger(&mut report).mems_allowed = Some("0".into());
+    let other = zone(&mut report, 1, "Normal", 900_000, 16_000, &[0, 0, 0, 0]);
+    report.system.as_mut().unwrap().zones.push(other);
+    let incident = only_reason(&report, "node-bound");
+    assert_eq!(
+        int(&incident, "node-bound", "free_out_of_reach_kib"),
+        900_000
+    );
+    trigger(&mut report).mems_allowed = Some("0-1".into());
+    only_reason(&report, "memory-was-free");
+}
+
+#[test]
+fn an_unused_huge_page_pool_is_found() {
+    let mut report = machine();
+    is_silent(&report, "hugetlb-pool-reserved");
+    report.system.as_mut().unwrap().huge_pages = vec![HugePages {
+        node: 0,
+        total: 512,
+        free: 500,
+        size_kib: 2048,
+    }];
+    let incident = fires(&report, "hugetlb-pool-reserved");
+    assert_eq!(
+        int(&incident, "hugetlb-pool-reserved", "pool_kib"),
+        1_048_576
+    );
+}

@@ -1,0 +1,274 @@
+//! What the memory was: which part is to blame, huge pages, tmpfs, page cache that stayed, kernel memory, locked pages.
+
+use crate::incident::{Finding, Severity};
+use crate::scene::Scene;
+use crate::size::{human, percent};
+use crate::usage::{UsageSplit, Whole};
+
+use super::finding;
+
+/// Below this a part is no cause of anything.
+const WORTH_A_WORD_KIB: u64 = 4096;
+
+pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(split) = &scene.split else { return };
+    usage_split(scene, split, found);
+    huge_pages(scene, split, found);
+    tmpfs(scene, split, found);
+    page_cache(scene, split, found);
+    kernel(scene, split, found);
+    locked(scene, split, found);
+}
+
+/// The whole in words.
+fn whole(split: &UsageSplit) -> &'static str {
+    match split.whole {
+        Whole::Cgroup => "the usage at the limit",
+        Whole::Machine => "the machine's memory",
+    }
+}
+
+fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let parts = split.parts();
+    let Some(main) = parts
+        .iter()
+        .find(|part| !matches!(part.name.as_str(), "free" | "other"))
+    else {
+        return;
+    };
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|part| percent(part.kib, split.usage_kib) >= 1)
+        .map(|part| {
+            format!(
+                "{} {} ({} %)",
+                part.name,
+                human(part.kib),
+                percent(part.kib, split.usage_kib)
+            )
+        })
+        .collect();
+    let estimated = if split.shmem_estimated {
+        " This kernel prints no field for tmpfs and shared memory: that part is worked out from the page lists."
+    } else {
+        ""
+    };
+    let mut draft = finding(
+        "usage-split",
+        Severity::Info,
+        format!(
+            "Most of {} is {}: {} of {}",
+            whole(split),
+            main.name,
+            human(main.kib),
+            human(split.usage_kib)
+        ),
+        format!("{}.{estimated}", told.join(", ")),
+    )
+    .text("main_part", main.name.clone())
+    .number("main_part_percent", percent(main.kib, split.usage_kib))
+    .number("usage_kib", split.usage_kib);
+    let named = [
+        ("anonymous_kib", split.anon_small_kib()),
+        ("huge_pages_kib", split.anon_huge_kib),
+        ("page_cache_kib", split.file_kib),
+        ("shmem_kib", split.shmem_kib),
+        ("kernel_kib", split.kernel_kib),
+        ("socket_buffers_kib", split.sock_kib),
+        ("free_kib", split.free_kib),
+    ];
+    for (name, kib) in named {
+        draft = draft.number(name, kib);
+    }
+    let usage_line = scene
+        .report
+        .memcg
+        .as_ref()
+        .and_then(|memcg| memcg.memory.line);
+    found.push(draft.cite(
+        scene,
+        [
+            split.line,
+            usage_line.filter(|_| split.whole == Whole::Cgroup),
+        ],
+    ));
+}
+
+fn huge_pages(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let Some(huge) = split.anon_huge_kib.filter(|huge| *huge >= WORTH_A_WORD_KIB) else {
+        return;
+    };
+    let share = percent(huge, split.usage_kib);
+    if share < 10 {
+        return;
+    }
+    let severity = if share >= 50 {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    };
+    found.push(
+        finding(
+            "huge-pages-share",
+            severity,
+            format!("{} of {} are transparent huge pages ({share} %)", human(huge), human(split.usage_kib)),
+            "A touched byte makes a whole huge page (2 MiB on x86-64) resident, so a program that touches its memory here and \
+             there can hold much more than it uses. This does not prove waste: a program that fills its memory gets huge \
+             pages too. Compare with the same work under transparent_hugepage=madvise.",
+        )
+        .number("huge_pages_kib", huge)
+        .number("usage_kib", split.usage_kib)
+        .number("percent", share)
+        .number("anonymous_kib", split.anon_kib)
+        .cite(scene, [split.line]),
+    );
+}
+
+fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let Some(shmem) = split.shmem_kib.filter(|shmem| *shmem >= WORTH_A_WORD_KIB) else {
+        return;
+    };
+    let share = percent(shmem, split.usage_kib);
+    if share < 10 {
+        return;
+    }
+    let severity = if share >= 25 {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    };
+    found.push(
+        finding(
+            "tmpfs-counted",
+            severity,
+            format!("{} ({share} %) is tmpfs or shared memory, which cannot be reclaimed without swap", human(shmem)),
+            "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
+             them first, and stay until the files are deleted: killing a process does not free them.",
+        )
+        .number("shmem_kib", shmem)
+        .number("usage_kib", split.usage_kib)
+        .number("percent", share)
+        .text("source", if split.shmem_estimated { "worked out from the page lists" } else { "printed" })
+        .cite(scene, [split.line]),
+    );
+}
+
+fn page_cache(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let Some(file) = split.file_kib.filter(|file| *file >= WORTH_A_WORD_KIB) else {
+        return;
+    };
+    let share = percent(file, split.usage_kib);
+    if share < 20 {
+        return;
+    }
+    let busy = split
+        .dirty_kib
+        .unwrap_or(0)
+        .saturating_add(split.writeback_kib.unwrap_or(0));
+    let why = if percent(busy, file) >= 30 {
+        format!(
+            "{} of it waits to be written or is being written: the disk could not keep up with the writer.",
+            human(busy)
+        )
+    } else if split
+        .unevictable_kib
+        .is_some_and(|locked| percent(locked, file) >= 30)
+    {
+        "Much memory is locked (unevictable) and stays.".to_owned()
+    } else {
+        "The report does not show why it stayed: pages in active use come back at once, and reclaim gives up after a number of \
+         rounds without progress."
+            .to_owned()
+    };
+    found.push(
+        finding(
+            "page-cache-unreclaimed",
+            Severity::Notice,
+            format!(
+                "{} ({share} %) is page cache of files that was not reclaimed in time",
+                human(file)
+            ),
+            format!("Page cache is usually given back before a kill. {why}"),
+        )
+        .number("page_cache_kib", file)
+        .number("dirty_kib", split.dirty_kib)
+        .number("writeback_kib", split.writeback_kib)
+        .number("usage_kib", split.usage_kib)
+        .number("percent", share)
+        .cite(scene, [split.line]),
+    );
+}
+
+fn kernel(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let kernel = split
+        .kernel_kib
+        .unwrap_or(0)
+        .saturating_add(split.sock_kib.unwrap_or(0));
+    let share = percent(kernel, split.usage_kib);
+    let threshold = match split.whole {
+        Whole::Cgroup => 20,
+        Whole::Machine => 25,
+    };
+    if kernel < WORTH_A_WORD_KIB || share < threshold {
+        return;
+    }
+    let system = scene.report.system.as_ref();
+    let top = system.and_then(|system| system.slab.iter().max_by_key(|slab| slab.total_kib));
+    let cache = match top {
+        Some(slab) => format!(
+            " The largest slab cache is {} with {}.",
+            slab.name,
+            human(slab.total_kib)
+        ),
+        None => String::new(),
+    };
+    let mut draft = finding(
+        "kernel-memory",
+        if share >= 40 { Severity::Warning } else { Severity::Notice },
+        format!("{} ({share} %) is kernel memory on behalf of these processes", human(kernel)),
+        format!(
+            "Slab (inodes and dentries of many files, sockets), page tables, stacks of many threads, socket buffers: no heap \
+             profile of the program shows it.{cache}"
+        ),
+    )
+    .number("kernel_kib", kernel)
+    .number("slab_reclaimable_kib", split.slab_reclaimable_kib)
+    .number("slab_unreclaimable_kib", split.slab_unreclaimable_kib)
+    .number("socket_buffers_kib", split.sock_kib)
+    .number("usage_kib", split.usage_kib)
+    .number("percent", share);
+    if let Some(slab) = top {
+        draft = draft.text("largest_slab_cache", slab.name.as_str());
+    }
+    let kmem_line = scene
+        .report
+        .memcg
+        .as_ref()
+        .and_then(|memcg| memcg.kmem.line);
+    found.push(draft.cite(scene, [split.line, kmem_line]));
+}
+
+fn locked(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let Some(locked) = split
+        .unevictable_kib
+        .filter(|locked| *locked >= WORTH_A_WORD_KIB)
+    else {
+        return;
+    };
+    let share = percent(locked, split.usage_kib);
+    if share < 20 {
+        return;
+    }
+    found.push(
+        finding(
+            "locked-memory",
+            Severity::Notice,
+            format!("{} ({share} %) is locked and can be neither reclaimed nor swapped", human(locked)),
+            "mlock, mlockall, or shared memory with SHM_LOCK: such pages stay until they are unlocked or their owner ends.",
+        )
+        .number("unevictable_kib", locked)
+        .number("usage_kib", split.usage_kib)
+        .number("percent", share)
+        .cite(scene, [split.line]),
+    );
+}

@@ -1,0 +1,173 @@
+//! The verdict in one sentence that a tired person understands. May hold text from the log.
+
+use oom_report::report::Outcome;
+
+use crate::cgroup_path::Level;
+use crate::incident::Killer;
+use crate::scene::{Scene, whom};
+use crate::size::human;
+
+pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
+    let reason = reason(scene, killer);
+    let Some(victim) = scene.victim else {
+        return nobody(scene, &reason);
+    };
+    let place = match scene.whom() {
+        Some(whom) => format!(" in {whom}"),
+        None => String::new(),
+    };
+    let mut text = if killer == Killer::KernelGroupKill {
+        let number = scene.report.victims.len();
+        format!(
+            "The kernel killed the whole group ({number} {}), {} (pid {}) first{place}, {reason}",
+            if number == 1 { "process" } else { "processes" },
+            victim.comm,
+            victim.pid,
+        )
+    } else if victim.announced_only {
+        format!(
+            "The kernel chose {} (pid {}){place} or a child of it to be killed, {reason}",
+            victim.comm, victim.pid
+        )
+    } else {
+        format!(
+            "The kernel killed {} (pid {}){place} {reason}",
+            victim.comm, victim.pid
+        )
+    };
+    if let Some(trigger) = &scene.other_trigger {
+        text.push_str(&format!(
+            "; it was {} (pid {}), another process, that asked for the memory",
+            trigger.comm, trigger.pid
+        ));
+    }
+    text.push('.');
+    text
+}
+
+fn nobody(scene: &Scene<'_>, reason: &str) -> String {
+    let has = |wanted: Outcome| {
+        scene
+            .report
+            .outcomes
+            .iter()
+            .any(|(outcome, _)| *outcome == wanted)
+    };
+    if has(Outcome::Panic) {
+        format!(
+            "The kernel stopped the whole machine (panic) instead of killing a process, {reason}."
+        )
+    } else if has(Outcome::Deadlocked) || has(Outcome::NoKillableProcesses) {
+        format!("The kernel wanted to kill {reason}, but found no process that may be killed.")
+    } else if has(Outcome::SysrqIgnored) {
+        "Somebody asked for an OOM kill with sysrq-f; the kernel found no process that may be killed.".into()
+    } else if has(Outcome::KillerDisabled) {
+        "The OOM killer was called while it was disabled; the log shows no kill.".into()
+    } else {
+        format!(
+            "The kernel's OOM killer went to work {reason}; the log ends or was cut before it names whom it killed."
+        )
+    }
+}
+
+/// `because ...`
+fn reason(scene: &Scene<'_>, killer: Killer) -> String {
+    match killer {
+        Killer::KernelSysrq => "because somebody asked for it with sysrq-f".into(),
+        Killer::KernelGlobal => {
+            "because the whole machine ran out of memory, not because of a container's limit".into()
+        }
+        Killer::KernelCpuset => {
+            "because the memory nodes that the task's cpuset allows ran out".into()
+        }
+        Killer::KernelMempolicy => {
+            "because the memory nodes that the task's memory policy allows ran out".into()
+        }
+        Killer::KernelGroupKill => {
+            let shortage = if scene.is_memcg() {
+                limit(scene)
+            } else {
+                "because the machine ran out of memory".into()
+            };
+            format!("{shortage}, and memory.oom.group takes all processes along")
+        }
+        Killer::KernelMemcgContainer
+        | Killer::KernelMemcgPod
+        | Killer::KernelMemcgAncestor
+        | Killer::KernelMemcg => limit(scene),
+        Killer::KernelPidnsExit
+        | Killer::KernelCgroupKill
+        | Killer::KernelRlimitCpu
+        | Killer::KernelHwpoison
+        | Killer::KernelExecOrCoredump
+        | Killer::KernelPtraceExitkill
+        | Killer::DaemonSystemdOomd
+        | Killer::DaemonEarlyoom
+        | Killer::DaemonOther
+        | Killer::KubeletEviction
+        | Killer::KubeletProbe
+        | Killer::KubeletGracePeriod
+        | Killer::KubeletPreemption
+        | Killer::KubeletNodeShutdown
+        | Killer::Kubelet
+        | Killer::Runtime
+        | Killer::Person
+        | Killer::ApplicationParent
+        | Killer::ApplicationSelf
+        | Killer::NodeLost
+        | Killer::Unknown => {
+            "in an out-of-memory kill; whether a limit or the machine ran out, the log does not say"
+                .into()
+        }
+    }
+}
+
+/// Which limit, in words, with its size.
+fn limit(scene: &Scene<'_>) -> String {
+    let size = scene
+        .limit_kib()
+        .map(|kib| format!(" of {}", human(kib)))
+        .unwrap_or_default();
+    let Some(path) = scene.limit_path else {
+        return format!(
+            "because a memory cgroup reached its limit{size}; which one, the log does not say"
+        );
+    };
+    let owner = &scene.limit_owner;
+    match owner.level {
+        Level::Container if owner.below_container => {
+            format!(
+                "because a cgroup made inside the container ({path}) reached its memory limit{size}"
+            )
+        }
+        Level::Container if scene.limit_of_outer_container() => {
+            let outer = owner
+                .owner_in_words()
+                .unwrap_or_else(|| "the container".into());
+            format!("because {outer}, which this one runs in, reached its memory limit{size}")
+        }
+        Level::Container => format!("because the container reached its own memory limit{size}"),
+        Level::Pod => {
+            let pod = whom(owner).unwrap_or_else(|| "the pod".into());
+            format!("because {pod} as a whole reached the pod's memory limit{size}")
+        }
+        Level::Kubepods => format!(
+            "because all pods of the node together (kubepods) reached their memory limit{size}"
+        ),
+        Level::QosTier => {
+            format!(
+                "because all pods of the {} together reached their memory limit{size}",
+                owner.level_in_words()
+            )
+        }
+        Level::Slice | Level::Service | Level::UserSession | Level::Task => {
+            format!(
+                "because {} reached its memory limit{size}",
+                owner.level_in_words()
+            )
+        }
+        Level::Monitor | Level::Other | Level::Root => {
+            format!("because cgroup {path} reached its memory limit{size}")
+        }
+    }
+}

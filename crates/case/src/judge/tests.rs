@@ -1,0 +1,278 @@
+//! Verdicts: code, confidence, sentence, who is cleared, what was not seen.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use oom_report::report::{Doubt, Missing, OomReport, Outcome, Provenance, Scope};
+
+use crate::incident::{Cite, Confidence, Killer};
+use crate::sample::*;
+
+fn set_paths(report: &mut OomReport, limit: &str, victim: &str) {
+    let memcg = report.memcg.as_mut().unwrap();
+    memcg.path = Some(limit.into());
+    memcg.victim_path = Some(victim.into());
+}
+
+#[test]
+fn the_level_of_the_limit_names_the_killer() {
+    let container = container_path();
+    let pod = pod_path();
+    let docker = format!("/system.slice/docker-{ID}.scope");
+    let below = format!("{container}/workers");
+    let nested = format!("/docker/{PAUSE_ID}/kubelet{container}");
+    let node = format!("/docker/{PAUSE_ID}");
+    let rows: &[(&str, &str, Killer)] = &[
+        (&container, &container, Killer::KernelMemcgContainer),
+        (&container, &below, Killer::KernelMemcgContainer),
+        (&below, &below, Killer::KernelMemcgContainer),
+        (&pod, &container, Killer::KernelMemcgPod),
+        (
+            "/kubepods/burstable",
+            &container,
+            Killer::KernelMemcgAncestor,
+        ),
+        ("/kubepods", &container, Killer::KernelMemcgAncestor),
+        ("/system.slice", &docker, Killer::KernelMemcgAncestor),
+        (&docker, &docker, Killer::KernelMemcgContainer),
+        (&node, &nested, Killer::KernelMemcgAncestor),
+        (&nested, &nested, Killer::KernelMemcgContainer),
+        (
+            "/system.slice/a.service",
+            "/system.slice/a.service",
+            Killer::KernelMemcg,
+        ),
+        (
+            "/system.slice",
+            "/system.slice/a.service",
+            Killer::KernelMemcgAncestor,
+        ),
+        ("/limits/small", "/limits/small", Killer::KernelMemcg),
+        ("/limits", "/limits/small", Killer::KernelMemcg),
+    ];
+    for (limit, victim, killer) in rows {
+        let mut report = figure_13();
+        set_paths(&mut report, limit, victim);
+        assert_eq!(judged(&report).verdict.killer, *killer, "{limit} {victim}");
+    }
+}
+
+#[test]
+fn the_constraint_names_the_killer() {
+    for (scope, killer) in [
+        (Scope::Global, Killer::KernelGlobal),
+        (Scope::Cpuset, Killer::KernelCpuset),
+        (Scope::Mempolicy, Killer::KernelMempolicy),
+        (Scope::Sysrq, Killer::KernelSysrq),
+    ] {
+        let mut report = machine();
+        report.scope = Some(scope);
+        assert_eq!(judged(&report).verdict.killer, killer);
+    }
+    let mut report = machine();
+    report.scope = None;
+    let verdict = judged(&report).verdict;
+    assert_eq!(
+        (verdict.killer, verdict.confidence),
+        (Killer::Unknown, Confidence::Unknown)
+    );
+    assert!(verdict.ruled_out.is_empty());
+}
+
+#[test]
+fn a_group_kill_is_the_groups() {
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    add_victim(&mut report, 11_191, "helper", 1_000, 500);
+    for victim in &mut report.victims {
+        victim.group_kill = true;
+    }
+    let verdict = judged(&report).verdict;
+    assert_eq!(verdict.killer, Killer::KernelGroupKill);
+    assert!(
+        verdict.summary.contains("(2 processes)"),
+        "{}",
+        verdict.summary
+    );
+    assert!(
+        verdict.summary.contains("app (pid 11190) first"),
+        "{}",
+        verdict.summary
+    );
+}
+
+#[test]
+fn the_sentence_names_victim_place_and_limit() {
+    let verdict = judged(&figure_13()).verdict;
+    assert_eq!(
+        verdict.summary,
+        "The kernel killed app (pid 11190) in container 0123456789ab of pod 8d1b8f6c-2b1c-4a6e-9a53-0a2a0c5ee9a1 \
+         (Burstable) because the container reached its own memory limit of 30 GiB."
+    );
+    let texts: Vec<&Cite> = verdict.evidence.iter().collect();
+    assert!(
+        matches!(texts[0], Cite::Line { line: 102, text, .. } if text.starts_with("Task in /kubepods"))
+    );
+    assert!(verdict.evidence.iter().any(
+        |cite| matches!(cite, Cite::Line { text, .. } if text.contains("Killed process 11190"))
+    ));
+}
+
+#[test]
+fn another_trigger_is_named_and_an_unknown_thread_is_not() {
+    let mut report = figure_13();
+    add_task(&mut report, 12_000, "asker", 100, 995);
+    let trigger = report.trigger.as_mut().unwrap();
+    (trigger.pid, trigger.comm) = (Some(12_000), "asker".into());
+    assert!(
+        judged(&report)
+            .verdict
+            .summary
+            .contains("asker (pid 12000), another process")
+    );
+    // In no row of the table: it may be a thread of the victim.
+    report.trigger.as_mut().unwrap().pid = Some(12_001);
+    assert!(!judged(&report).verdict.summary.contains("another process"));
+    // A thread's row of the victim's process.
+    add_task(&mut report, 12_001, "asker", 100, 995);
+    report.tasks.last_mut().unwrap().tgid = 11_190;
+    assert!(!judged(&report).verdict.summary.contains("another process"));
+}
+
+#[test]
+fn a_verdict_is_never_stronger_than_its_evidence() {
+    let mut report = figure_13();
+    assert_eq!(judged(&report).verdict.confidence, Confidence::Certain);
+    report.provenance = Provenance::Kernel;
+    assert_eq!(judged(&report).verdict.confidence, Confidence::Certain);
+    report.provenance = Provenance::Unverified;
+    let verdict = judged(&report).verdict;
+    assert_eq!(verdict.confidence, Confidence::Probable);
+    assert!(
+        verdict
+            .not_looked_at
+            .iter()
+            .any(|item| item.what == "who wrote these lines")
+    );
+    assert!(
+        verdict
+            .ruled_out
+            .iter()
+            .any(|item| item.because.contains("if the kernel wrote these lines"))
+    );
+    report.provenance = Provenance::Kernel;
+    report.doubts.push((Doubt::Interleaved, None));
+    assert_eq!(judged(&report).verdict.confidence, Confidence::Probable);
+}
+
+#[test]
+fn one_line_names_the_killer_and_what_is_missing() {
+    let incident = judged(&one_line());
+    assert_eq!(incident.verdict.killer, Killer::KernelMemcg);
+    assert_eq!(incident.verdict.confidence, Confidence::Probable);
+    assert!(
+        incident
+            .verdict
+            .summary
+            .contains("app (pid 11190) or a child of it")
+    );
+    assert!(
+        incident
+            .verdict
+            .summary
+            .contains("which one, the log does not say")
+    );
+    assert!(!incident.source.complete);
+    // It was only announced: nobody is cleared by a kill line that is not there.
+    assert!(
+        incident
+            .verdict
+            .ruled_out
+            .iter()
+            .all(|item| item.killer == Killer::KernelGlobal)
+    );
+}
+
+#[test]
+fn without_a_victim_the_sentence_says_so() {
+    let mut report = machine();
+    report.victims.clear();
+    report.missing.push(Missing::KillLine);
+    assert!(
+        judged(&report)
+            .verdict
+            .summary
+            .contains("before it names whom it killed")
+    );
+    assert_eq!(judged(&report).verdict.confidence, Confidence::Probable);
+    let line = add_line(
+        &mut report,
+        "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled",
+    );
+    report.outcomes.push((Outcome::Panic, line));
+    let verdict = judged(&report).verdict;
+    assert!(
+        verdict
+            .summary
+            .starts_with("The kernel stopped the whole machine")
+    );
+    assert_eq!(verdict.confidence, Confidence::Certain);
+    report.outcomes[0].0 = Outcome::NoKillableProcesses;
+    assert!(
+        judged(&report)
+            .verdict
+            .summary
+            .contains("found no process that may be killed")
+    );
+}
+
+#[test]
+fn only_what_the_evidence_excludes_is_ruled_out() {
+    let cleared = |report: &OomReport| -> Vec<Killer> {
+        judged(report)
+            .verdict
+            .ruled_out
+            .iter()
+            .map(|item| item.killer)
+            .collect()
+    };
+    let container = cleared(&figure_13());
+    for killer in [
+        Killer::KernelGlobal,
+        Killer::KernelMemcgPod,
+        Killer::KernelMemcgAncestor,
+        Killer::KubeletEviction,
+        Killer::Person,
+    ] {
+        assert!(container.contains(&killer), "{killer:?}");
+    }
+    assert!(!container.contains(&Killer::KernelMemcgContainer));
+    let global = cleared(&machine());
+    assert!(global.contains(&Killer::KernelMemcg) && !global.contains(&Killer::KernelGlobal));
+    let mut report = machine();
+    report.scope = Some(Scope::Sysrq);
+    assert!(!cleared(&report).contains(&Killer::Person));
+}
+
+#[test]
+fn commands_name_the_pod_and_hold_no_hostile_text() {
+    let commands: Vec<String> = judged(&figure_13())
+        .verdict
+        .not_looked_at
+        .into_iter()
+        .map(|item| item.how_to)
+        .collect();
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.contains("kubectl get pods -A") && command.contains(UID))
+    );
+    assert!(
+        commands
+            .iter()
+            .any(|command| *command == format!("crictl inspect {ID}"))
+    );
+    let mut report = figure_13();
+    let hostile = "/system.slice/a'; rm -rf ~; '.service";
+    set_paths(&mut report, hostile, hostile);
+    for item in judged(&report).verdict.not_looked_at {
+        assert!(!item.how_to.contains("a'; rm"), "{}", item.how_to);
+    }
+}

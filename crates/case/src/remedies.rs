@@ -1,0 +1,69 @@
+//! What to change, from the findings: each remedy with its commands and its risk.
+//!
+//! Order: what fits the kill best first. Words in capitals in a command are for the reader to fill in; nothing from
+//! the log gets into a command but ids and paths that are quoted or made of harmless characters.
+
+mod limits;
+mod machine;
+mod program;
+
+#[cfg(test)]
+mod tests;
+
+use crate::incident::{Finding, Remedy};
+use crate::scene::Scene;
+
+/// All remedies for a kill.
+pub(crate) fn remedies(scene: &Scene<'_>, findings: &[Finding]) -> Vec<Remedy> {
+    let case = Case { scene, findings };
+    let mut list = Vec::new();
+    for family in [
+        program::remedies,
+        limits::remedies,
+        machine::remedies,
+        program::in_any_case,
+    ] {
+        family(&case, &mut list);
+    }
+    list
+}
+
+/// What the families choose by.
+struct Case<'a, 'b> {
+    scene: &'a Scene<'b>,
+    findings: &'a [Finding],
+}
+
+impl Case<'_, '_> {
+    fn has(&self, code: &str) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+
+    fn has_any(&self, codes: &[&str]) -> bool {
+        codes.iter().any(|code| self.has(code))
+    }
+
+    /// The victim's (else the limit's) cgroup lies below kubepods.
+    fn in_kubernetes(&self) -> bool {
+        self.scene.victim_owner.kubernetes || self.scene.limit_owner.kubernetes
+    }
+}
+
+fn remedy(
+    code: &'static str,
+    title: impl Into<String>,
+    detail: &str,
+    commands: &[&str],
+    risk: &str,
+) -> Remedy {
+    Remedy {
+        code,
+        title: title.into(),
+        detail: detail.into(),
+        commands: commands
+            .iter()
+            .map(|command| (*command).to_owned())
+            .collect(),
+        risk: risk.into(),
+    }
+}

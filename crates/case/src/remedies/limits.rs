@@ -1,0 +1,160 @@
+//! Remedies at the limit: raise it, move it, make it equal to the request, change how a kill spreads.
+
+use crate::cgroup_path::Level;
+use crate::incident::{QosClass, Remedy};
+use crate::shell;
+use crate::size::human;
+
+use super::{Case, remedy};
+
+pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if case.scene.is_memcg() {
+        raise(case, list);
+        spread(case, list);
+    }
+    if case.has_any(&["repeated-kills", "kill-storm"]) {
+        list.push(remedy(
+            "watch-growth",
+            "Watch what grows before the next kill",
+            "Repeated kills are a leak, a workload that needs more, or both: the growth between two kills tells. Sample \
+             memory.current and memory.stat every few seconds; averages over a minute hide the end.",
+            &["while sleep 2; do date +%T; cat /sys/fs/cgroup/PATH/memory.current; grep -E '^(anon|file|shmem|kernel|anon_thp) ' /sys/fs/cgroup/PATH/memory.stat; done"],
+            "None: this only looks.",
+        ));
+    }
+    if case.has("overcommit-gap") && case.scene.is_memcg() {
+        list.push(strict_overcommit(case));
+    }
+}
+
+/// A quarter more than the limit, in whole MiB.
+fn quarter_more_mib(limit_kib: u64) -> u64 {
+    (limit_kib.saturating_add(limit_kib / 4)).div_ceil(1024)
+}
+
+fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    let scene = case.scene;
+    let owner = &scene.limit_owner;
+    let Some(limit) = scene.limit_kib().filter(|_| scene.limit_path.is_some()) else {
+        return;
+    };
+    let mib = quarter_more_mib(limit);
+    let told = human(mib.saturating_mul(1024));
+    let (title, commands): (String, Vec<String>) = match (owner.level, owner.kubernetes) {
+        (Level::Container, true) => (
+            format!("Raise the container's memory limit, to {told} for a start"),
+            vec![format!("kubectl set resources deployment/NAME -n NAMESPACE -c CONTAINER --limits=memory={mib}Mi")],
+        ),
+        (Level::Pod, true) => (
+            "Raise the limits of the pod's containers (their sum is the pod's limit)".into(),
+            vec![
+                "kubectl get pod POD -n NAMESPACE -o jsonpath='{range .spec.containers[*]}{.name}{\" \"}{.resources}{\"\\n\"}{end}'".into(),
+                "kubectl set resources deployment/NAME -n NAMESPACE -c CONTAINER --limits=memory=MORE".into(),
+            ],
+        ),
+        (Level::Kubepods | Level::QosTier, true) => (
+            "Give the pods of this node more room, or put fewer on it".into(),
+            vec![
+                "kubectl describe node NODE   # Allocatable, Allocated resources".into(),
+                "kubectl get --raw /api/v1/nodes/NODE/proxy/configz | jq '.kubeletconfig | {kubeReserved, systemReserved, evictionHard, enforceNodeAllocatable}'".into(),
+            ],
+        ),
+        (Level::Container, false) => {
+            let id = owner.container_id.as_deref().and_then(shell::plain).unwrap_or("CONTAINER");
+            let command = match owner.runtime {
+                Some("docker") => format!("docker update --memory {mib}m --memory-swap {mib}m {id}"),
+                Some("podman") => format!("podman update --memory {mib}m {id}"),
+                _ => format!("echo {}M | sudo tee /sys/fs/cgroup/PATH/memory.max", mib),
+            };
+            (format!("Raise the container's memory limit, to {told} for a start"), vec![command])
+        }
+        (Level::Service | Level::Slice, _) => {
+            let unit = owner.unit.as_deref().and_then(shell::quoted).unwrap_or_else(|| "UNIT".into());
+            (
+                format!("Raise MemoryMax of {}, to {told} for a start", owner.level_in_words()),
+                vec![format!("sudo systemctl set-property {unit} MemoryMax={mib}M")],
+            )
+        }
+        _ => (
+            format!("Raise the cgroup's memory limit, to {told} for a start"),
+            vec![
+                format!("echo {mib}M | sudo tee /sys/fs/cgroup/PATH/memory.max"),
+                format!("echo {mib}M | sudo tee /sys/fs/cgroup/memory/PATH/memory.limit_in_bytes   # cgroup v1"),
+            ],
+        ),
+    };
+    list.push(Remedy {
+        code: "raise-limit",
+        title,
+        detail: format!(
+            "The report shows that more than {} was wanted, not how much more: a quarter more is a first step. It helps when the need \
+             is real; a leak fills any limit.",
+            human(limit)
+        ),
+        commands,
+        risk: "The memory has to exist: with limits far above requests the machine itself may run short, and then the kernel chooses \
+               among all."
+            .into(),
+    });
+    if case.in_kubernetes()
+        && matches!(
+            scene.victim_owner.qos_class,
+            Some(QosClass::Burstable | QosClass::BestEffort)
+        )
+    {
+        list.push(requests_equal_limits());
+    }
+}
+
+fn requests_equal_limits() -> Remedy {
+    remedy(
+        "requests-equal-limits",
+        "Set memory requests to what is really used",
+        "The scheduler counts requests, the kernel enforces limits. With request = limit for CPU and memory of every container the \
+         pod is Guaranteed: its node keeps the room, and its oom_score_adj is -997. It does not move the limit itself.",
+        &[
+            "kubectl set resources deployment/NAME -n NAMESPACE -c CONTAINER --requests=memory=SIZE --limits=memory=SIZE",
+        ],
+        "Fewer pods fit on a node.",
+    )
+}
+
+fn spread(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if !case.has("group-kill") || !case.in_kubernetes() {
+        return;
+    }
+    // kubernetes/kubernetes#126096: singleProcessOOMKill in KubeletConfiguration, 1.32.
+    list.push(remedy(
+        "single-process-kill",
+        "Let the kernel kill one process instead of the whole container",
+        "Since Kubernetes 1.28 the kubelet sets memory.oom.group for containers on cgroup v2. singleProcessOOMKill: true in the \
+         kubelet's configuration (1.32 and later) leaves it unset: then only the chosen process dies, and the application has to \
+         notice.",
+        &["kubectl get --raw /api/v1/nodes/NODE/proxy/configz | jq .kubeletconfig.singleProcessOOMKill"],
+        "For the whole node. A container whose worker died keeps running, and its pod shows nothing.",
+    ));
+}
+
+fn strict_overcommit(case: &Case<'_, '_>) -> Remedy {
+    let kubelet = if case.in_kubernetes() {
+        " The kubelet sets vm.overcommit_memory=1 when it starts (and refuses to start with --protect-kernel-defaults when it is \
+         not 1), so the setting has to be made again after it."
+    } else {
+        ""
+    };
+    remedy(
+        "strict-overcommit",
+        "Make the kernel refuse promises it cannot keep (with care)",
+        &format!(
+            "vm.overcommit_memory=2 makes a reservation beyond CommitLimit fail in the program that asks, instead of a kill later. It \
+             acts on the machine's total, not on a cgroup's limit: a container's limit is hit just the same once its pages are \
+             touched.{kubelet}"
+        ),
+        &[
+            "grep -E 'CommitLimit|Committed_AS' /proc/meminfo",
+            "sudo sysctl -w vm.overcommit_memory=2 vm.overcommit_ratio=100",
+        ],
+        "Programs that reserve much and use little (Go, Java, sanitizers, fork of large processes) fail at once when Committed_AS is \
+         near the limit. Compare the two numbers first.",
+    )
+}

@@ -1,0 +1,155 @@
+//! Remedies on the machine: reserves, eviction, swap, fragmentation, bound nodes, huge page pools.
+
+use crate::findings::{Shortage, shortage};
+use crate::incident::Remedy;
+
+use super::{Case, remedy};
+
+pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if case.has("panic") {
+        list.push(remedy(
+            "panic-on-oom-off",
+            "Let the kernel kill a process instead of stopping the machine",
+            "vm.panic_on_oom=0 is the default and what the kubelet sets. A panic with panic_on_oom=0 means that nothing was left to \
+             kill.",
+            &["sysctl vm.panic_on_oom", "sudo sysctl -w vm.panic_on_oom=0"],
+            "Where a fast reboot is wanted on purpose (fencing in a cluster), this takes it away.",
+        ));
+    }
+    if case.has("sysrq-asked") {
+        list.push(remedy(
+            "bound-sysrq",
+            "Find who asked, and forbid sysrq-f if nobody should",
+            "Writing to /proc/sysrq-trigger needs root; the keyboard needs bit 64 of kernel.sysrq.",
+            &[
+                "sysctl kernel.sysrq",
+                "sudo ausearch -f /proc/sysrq-trigger",
+                "last -F | head",
+            ],
+            "Without sysrq a hung machine is harder to save.",
+        ));
+    }
+    if !case.scene.is_machine() {
+        return;
+    }
+    match shortage(case.scene) {
+        Some(Shortage::Fragmented) => list.push(fragmented()),
+        Some(Shortage::LowZone) => list.push(low_zone()),
+        Some(Shortage::Bound) => list.push(bound()),
+        Some(Shortage::Machine | Shortage::WasFree) | None => {}
+    }
+    if case.in_kubernetes() {
+        list.push(node_reserve());
+    } else {
+        list.push(less_on_the_machine());
+    }
+    if case.has_any(&["swap-absent", "swap-full"]) {
+        list.push(swap(case));
+    }
+    if case.has("hugetlb-pool-reserved") {
+        list.push(remedy(
+            "shrink-hugetlb-pool",
+            "Give unused huge pages back",
+            "Pages in the pool serve only programs that ask for hugetlbfs.",
+            &[
+                "grep Huge /proc/meminfo",
+                "sudo sysctl -w vm.nr_hugepages=NUMBER",
+            ],
+            "Programs that count on the pool fail to start when it is too small.",
+        ));
+    }
+}
+
+fn node_reserve() -> Remedy {
+    remedy(
+        "reserve-for-the-system",
+        "Reserve memory for the system and evict earlier",
+        "Pods may use what is allocatable: capacity less kubeReserved, systemReserved and the hard eviction threshold. When these \
+         are too small the machine runs out before the kubelet evicts: it looks every 10 seconds, the kernel does not wait. \
+         Requests below real use have the same effect.",
+        &[
+            "kubectl describe node NODE   # Capacity, Allocatable, Allocated resources",
+            "kubectl get --raw /api/v1/nodes/NODE/proxy/configz | jq '.kubeletconfig | {kubeReserved, systemReserved, evictionHard, evictionSoft}'",
+        ],
+        "Less is left for pods; some may become unschedulable. The kubelet has to be restarted.",
+    )
+}
+
+fn less_on_the_machine() -> Remedy {
+    remedy(
+        "bound-the-large-ones",
+        "Give the largest services limits of their own",
+        "With MemoryHigh and MemoryMax a service that grows hits its own limit and not the machine's, and the kill falls on it.",
+        &[
+            "systemd-cgtop -m",
+            "sudo systemctl set-property UNIT MemoryHigh=SIZE MemoryMax=SIZE",
+        ],
+        "A limit that is too small kills a service that did nothing wrong.",
+    )
+}
+
+/// Node swap: LimitedSwap is stable in Kubernetes 1.34, beta since 1.28; Burstable pods only (KEP-2400).
+fn swap(case: &Case<'_, '_>) -> Remedy {
+    let kubelet = if case.in_kubernetes() {
+        " On a Kubernetes node the kubelet needs failSwapOn: false, and memorySwap.swapBehavior: LimitedSwap to let Burstable pods \
+         use it (beta since 1.28, stable in 1.34, cgroup v2)."
+    } else {
+        ""
+    };
+    remedy(
+        "add-swap",
+        "Give the machine some swap, or compressed memory (zram)",
+        &format!(
+            "Anonymous memory that nobody touches for hours can then make room. It puts a leak's kill off and does not prevent it.{kubelet}"
+        ),
+        &[
+            "sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile",
+            "sudo modprobe zram && zramctl",
+        ],
+        "Under real shortage the machine becomes slow before it kills; on disks shared with the workload, much slower.",
+    )
+}
+
+fn fragmented() -> Remedy {
+    remedy(
+        "less-fragmentation",
+        "Keep larger blocks free",
+        "The allocation needs contiguous pages. A larger vm.min_free_kbytes makes the kernel reclaim and compact earlier; what \
+         asks for such blocks (see the trigger's call trace: network buffers, drivers, kernel stacks) may have a setting of its own.",
+        &[
+            "cat /proc/buddyinfo",
+            "echo 1 | sudo tee /proc/sys/vm/compact_memory",
+            "sudo sysctl -w vm.min_free_kbytes=KIB vm.watermark_scale_factor=100",
+        ],
+        "Memory kept free is memory not used; too large a value of vm.min_free_kbytes brings on the very kill it should prevent.",
+    )
+}
+
+fn low_zone() -> Remedy {
+    remedy(
+        "relieve-low-zone",
+        "Find what needs memory from the low zone",
+        "Only some devices and (on 32-bit kernels) the kernel itself are bound to low zones. The trigger's call trace names the \
+         driver. On 32-bit systems with much RAM a 64-bit kernel is the cure.",
+        &[
+            "cat /proc/zoneinfo | grep -A 8 -E 'zone +(DMA|DMA32|Normal)'",
+            "sysctl vm.lowmem_reserve_ratio",
+        ],
+        "A higher reserve takes the memory from everything else.",
+    )
+}
+
+fn bound() -> Remedy {
+    remedy(
+        "widen-nodes",
+        "Let the task use more NUMA nodes",
+        "A cpuset (cpuset.mems), numactl --membind, or the kubelet's Memory Manager with policy Static binds it. Prefer \
+         `preferred` to `bind`, or add a node.",
+        &[
+            "numastat -m | head -20",
+            "grep Mems_allowed_list /proc/PID/status",
+            "cat /sys/fs/cgroup/PATH/cpuset.mems.effective",
+        ],
+        "Memory on another node is slower to reach.",
+    )
+}

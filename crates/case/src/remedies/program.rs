@@ -1,0 +1,198 @@
+//! Remedies in the program and its surroundings: huge pages, allocator, heap limits, tmpfs, page cache, kernel memory.
+
+use crate::incident::Remedy;
+
+use super::{Case, remedy};
+
+pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if case.has("huge-pages-share") {
+        list.push(huge_pages_off());
+    }
+    if case.has("tmpfs-counted") {
+        list.push(tmpfs_limit());
+    }
+    if case.has("page-cache-unreclaimed") {
+        list.push(page_cache());
+    }
+    if case.has("kernel-memory") {
+        list.push(kernel_memory());
+    }
+    if let Some(heap) = heap_limit(case) {
+        list.push(heap);
+    }
+    if case.has("child-killed") {
+        list.push(notice_child());
+    }
+    if case.has_any(&["oom-score-adj-target", "oom-score-adj-spared"]) {
+        list.push(oom_score_adj());
+    }
+    if case.has("reaper-failed") {
+        list.push(remedy(
+            "find-stuck-process",
+            "See where the victim hangs",
+            "The reaper gives up when a task holds the address space in an uninterruptible wait, often on storage or a network \
+             file system.",
+            &["ps -eo pid,stat,wchan:32,comm | awk '$2 ~ /D/'", "cat /proc/PID/stack"],
+            "None: this only looks.",
+        ));
+    }
+}
+
+/// What may help any program that holds much anonymous memory: last, since nothing in the report points at it.
+pub(super) fn in_any_case(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    if is_anonymous(case) && !case.has("huge-pages-share") {
+        list.push(allocator());
+    }
+}
+
+/// Most of the split is anonymous memory in small or huge pages.
+fn is_anonymous(case: &Case<'_, '_>) -> bool {
+    case.scene.split.as_ref().is_some_and(|split| {
+        split
+            .anon_kib
+            .is_some_and(|anon| anon.saturating_mul(2) > split.usage_kib)
+    })
+}
+
+fn huge_pages_off() -> Remedy {
+    remedy(
+        "transparent-huge-pages-madvise",
+        "Let programs ask for huge pages instead of giving them to all",
+        "With transparent_hugepage=always the kernel backs any large enough heap with huge pages, touched or not. With `madvise` \
+         only programs that ask get them. For one program: prctl(PR_SET_THP_DISABLE) before exec, or glibc.malloc.hugetlb=0 (its \
+         default; 1 asks for them, glibc 2.35 and later). It helps when the memory is sparsely touched; it does not when the \
+         program fills it.",
+        &[
+            "cat /sys/kernel/mm/transparent_hugepage/enabled",
+            "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+            "echo 0 | sudo tee /sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none",
+        ],
+        "Acts on the whole machine at once; programs that gain from huge pages may run slower. Not kept across a reboot.",
+    )
+}
+
+fn tmpfs_limit() -> Remedy {
+    // KEP-1967, SizeMemoryBackedVolumes: stable in Kubernetes 1.32, on by default since 1.22.
+    remedy(
+        "limit-tmpfs",
+        "Bound the tmpfs, or put these files on disk",
+        "An emptyDir with medium: Memory counts against the memory limit of the container that writes to it. Set sizeLimit (since \
+         Kubernetes 1.22 it also sizes the mount) below the memory limit, or drop medium: Memory. Docker: --tmpfs with size=, \
+         --shm-size.",
+        &[
+            "kubectl exec -n NAMESPACE POD -c CONTAINER -- df -h -t tmpfs",
+            "kubectl explain pod.spec.volumes.emptyDir.sizeLimit",
+        ],
+        "Writes beyond the size fail with ENOSPC; on disk they are slower.",
+    )
+}
+
+fn page_cache() -> Remedy {
+    // KEP-2570, MemoryQoS: alpha since 1.22 (cgroup v2 only).
+    remedy(
+        "slow-down-before-the-limit",
+        "Make the kernel reclaim before the limit (memory.high)",
+        "Below memory.max, memory.high makes the writer wait and reclaim instead of dying. systemd: MemoryHigh=; Kubernetes: the \
+         alpha feature gate MemoryQoS on cgroup v2. For dirty pages, smaller vm.dirty_bytes or writing with O_DIRECT or \
+         fsync now and then helps too.",
+        &[
+            "echo $((LIMIT_BYTES * 9 / 10)) | sudo tee /sys/fs/cgroup/PATH/memory.high",
+            "sysctl vm.dirty_ratio vm.dirty_bytes",
+        ],
+        "A container above memory.high is slowed, sometimes to a crawl, instead of killed.",
+    )
+}
+
+fn kernel_memory() -> Remedy {
+    remedy(
+        "find-kernel-memory",
+        "Find which kernel objects these processes hold",
+        "Many open files or directories walked (dentry, inode caches), many threads (stacks), many sockets or large socket \
+         buffers, or huge sparse mappings (page tables).",
+        &[
+            "sudo slabtop -o -s c | head -20",
+            "cat /sys/fs/cgroup/PATH/memory.stat",
+            "ls /proc/PID/task | wc -l",
+        ],
+        "None: this only looks.",
+    )
+}
+
+/// Runtimes that manage a heap of their own and can be told the limit. Chosen by the process name, which is a hint
+/// and no proof: the words say so.
+fn heap_limit(case: &Case<'_, '_>) -> Option<Remedy> {
+    let comm = case.scene.victim?.comm.as_str();
+    let (title, detail, commands): (&str, &str, &[&str]) = if comm == "java"
+        || comm.starts_with("java")
+    {
+        (
+            "Give the Java heap a share of the limit",
+            "The heap is only a part: metaspace, thread stacks, direct buffers and the JIT come on top. Leave a quarter to a half \
+             for them. Since Java 10 (8u191) the JVM reads the container's limit.",
+            &[
+                "java -XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError ...",
+                "jcmd PID VM.native_memory summary",
+            ],
+        )
+    } else if comm == "node" || comm == "nodejs" {
+        (
+            "Give the V8 heap a share of the limit",
+            "V8's old space is bounded by --max-old-space-size (MiB); buffers live outside of it.",
+            &["NODE_OPTIONS=--max-old-space-size=MIB node ..."],
+        )
+    } else if comm == "dotnet" || comm.starts_with(".NET") {
+        (
+            "Give the .NET heap a hard limit",
+            "The collector takes 75 % of the container's limit by default; native memory comes on top.",
+            &["DOTNET_GCHeapHardLimitPercent=3C dotnet ...   # hexadecimal: 60 %"],
+        )
+    } else {
+        return None;
+    };
+    Some(remedy(
+        "bound-the-heap",
+        title,
+        detail,
+        commands,
+        "Chosen by the process name. Too small a heap costs time in collections, or ends in the runtime's own out-of-memory error, \
+         which at least names the place.",
+    ))
+}
+
+fn allocator() -> Remedy {
+    remedy(
+        "bound-malloc-arenas",
+        "Keep malloc from holding freed memory",
+        "glibc keeps up to eight arenas a core and gives memory back late. MALLOC_ARENA_MAX=2 and a trim threshold hold that \
+         down; jemalloc with background threads does too. It helps programs with many threads that allocate and free a lot; it \
+         does not help when the memory is really in use.",
+        &["MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 PROGRAM"],
+        "More contention between threads that allocate.",
+    )
+}
+
+fn notice_child() -> Remedy {
+    remedy(
+        "notice-dead-children",
+        "Make the first process notice, or let the whole container go",
+        "Let the first process exit when a worker was killed by SIGKILL, or let the kernel take the whole container: on cgroup v2 \
+         with memory.oom.group, which the kubelet sets since Kubernetes 1.28 (unless singleProcessOOMKill, 1.32, says \
+         otherwise).",
+        &[
+            "cat /sys/fs/cgroup/PATH/memory.oom.group",
+            "cat /sys/fs/cgroup/PATH/memory.events   # oom_kill counts every death",
+        ],
+        "With a group kill the workers that did nothing die too.",
+    )
+}
+
+fn oom_score_adj() -> Remedy {
+    remedy(
+        "review-oom-score-adj",
+        "Check who set oom_score_adj, and whether it is meant",
+        "Kubernetes sets it from the QoS class and the memory request; systemd from OOMScoreAdjust=; browsers and some databases set \
+         it for their own children. For a pod the way to a lower value is a memory request near its real use, or Guaranteed QoS.",
+        &["grep -H . /proc/[0-9]*/oom_score_adj | sort -t: -k2 -n | tail -20"],
+        "Who is spared leaves the kill to another.",
+    )
+}

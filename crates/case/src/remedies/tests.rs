@@ -1,0 +1,114 @@
+//! Which remedies a kill gets, and that their commands are fit to copy.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use oom_report::report::{OomReport, Outcome, Scope};
+
+use crate::sample::*;
+
+fn codes(report: &OomReport) -> Vec<&'static str> {
+    judged(report)
+        .remedies
+        .iter()
+        .map(|remedy| remedy.code)
+        .collect()
+}
+
+#[test]
+fn huge_pages_at_the_limit_lead_to_madvise_first() {
+    let codes = codes(&figure_13());
+    assert_eq!(codes[0], "transparent-huge-pages-madvise");
+    for code in ["raise-limit", "requests-equal-limits", "strict-overcommit"] {
+        assert!(codes.contains(&code), "{code}");
+    }
+    assert!(!codes.contains(&"add-swap"));
+}
+
+#[test]
+fn the_limit_is_raised_where_it_was_hit() {
+    let command = |report: &OomReport| {
+        judged(report)
+            .remedies
+            .into_iter()
+            .find(|remedy| remedy.code == "raise-limit")
+            .map(|remedy| remedy.commands[0].clone())
+    };
+    assert!(
+        command(&figure_13())
+            .unwrap()
+            .contains("--limits=memory=38400Mi")
+    );
+    let mut report = figure_13();
+    for path in [
+        format!("/docker/{ID}"),
+        "/system.slice/a'b.service".to_owned(),
+    ] {
+        let memcg = report.memcg.as_mut().unwrap();
+        (memcg.path, memcg.victim_path) = (Some(path.as_str().into()), Some(path.as_str().into()));
+        let command = command(&report).unwrap();
+        let wanted = if path.contains("docker") {
+            format!("docker update --memory 38400m --memory-swap 38400m {ID}")
+        } else {
+            r"sudo systemctl set-property 'a'\''b.service' MemoryMax=38400M".to_owned()
+        };
+        assert_eq!(command, wanted);
+    }
+    assert_eq!(command(&machine()), None);
+    assert_eq!(command(&one_line()), None);
+}
+
+#[test]
+fn a_machine_that_ran_out_needs_room_and_no_higher_limit() {
+    let codes_of_machine = codes(&machine());
+    for code in ["reserve-for-the-system", "add-swap"] {
+        assert!(codes_of_machine.contains(&code), "{code}");
+    }
+    assert!(!codes_of_machine.contains(&"raise-limit"));
+    let mut report = machine();
+    report.memcg = None;
+    assert!(codes(&report).contains(&"bound-the-large-ones"));
+}
+
+#[test]
+fn special_kills_get_their_own_remedies() {
+    let mut report = machine();
+    report.scope = Some(Scope::Sysrq);
+    assert!(codes(&report).contains(&"bound-sysrq"));
+    let mut report = machine();
+    let line = add_line(&mut report, "Kernel panic");
+    report.outcomes.push((Outcome::Panic, line));
+    assert!(codes(&report).contains(&"panic-on-oom-off"));
+    let mut report = container_v2(&[("anon", 10 << 20), ("file", 50 << 20), ("shmem", 50 << 20)]);
+    assert!(codes(&report).contains(&"limit-tmpfs"));
+    report.victims[0].group_kill = true;
+    assert!(codes(&report).contains(&"single-process-kill"));
+    let mut report = figure_13();
+    report.victims[0].comm = "java".into();
+    assert!(codes(&report).contains(&"bound-the-heap"));
+    assert!(!codes(&figure_13()).contains(&"bound-the-heap"));
+}
+
+#[test]
+fn commands_hold_no_text_of_the_log_but_ids() {
+    let mut report = figure_13();
+    report.victims[0].comm = "$(reboot)".into();
+    let trigger = report.trigger.as_mut().unwrap();
+    trigger.comm = "`reboot`".into();
+    let incident = judged(&report);
+    let commands = incident.remedies.iter().flat_map(|remedy| &remedy.commands);
+    let looks = incident
+        .verdict
+        .not_looked_at
+        .iter()
+        .map(|item| &item.how_to);
+    for command in commands.chain(looks) {
+        assert!(!command.contains("reboot"), "{command}");
+        assert!(!command.contains('\n'));
+    }
+    for remedy in &incident.remedies {
+        assert!(
+            !remedy.risk.is_empty() && !remedy.commands.is_empty(),
+            "{}",
+            remedy.code
+        );
+    }
+}

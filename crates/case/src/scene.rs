@@ -1,0 +1,279 @@
+//! What judge, findings and remedies all need of a report, worked out once: owners, page size, usage split, ranking.
+//!
+//! Facts and arithmetic only; no verdict is reached here.
+
+use oom_report::report::{LineIndex, OomReport, Scope, Task, Victim};
+
+use crate::assemble::Context;
+use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
+use crate::incident::{Cite, RankedTask};
+use crate::ledger::PastKill;
+use crate::ranking::ranking;
+use crate::usage::{UsageSplit, real_limit};
+
+/// A report with what follows from it.
+pub(crate) struct Scene<'a> {
+    pub(crate) report: &'a OomReport,
+    pub(crate) context: &'a Context<'a>,
+    /// Earlier kills, oldest first; of other containers too.
+    pub(crate) history: &'a [PastKill],
+    /// The process that the kernel chose, before any that went with it.
+    pub(crate) victim: Option<&'a Victim>,
+    /// The victim's row in the task table.
+    pub(crate) victim_task: Option<&'a Task>,
+    /// Cgroup of the victim.
+    pub(crate) victim_path: Option<&'a str>,
+    pub(crate) victim_owner: CgroupOwner,
+    /// Cgroup whose limit was hit.
+    pub(crate) limit_path: Option<&'a str>,
+    pub(crate) limit_owner: CgroupOwner,
+    pub(crate) page_kib: Option<u64>,
+    pub(crate) split: Option<UsageSplit>,
+    /// One row for each process, in the table's order.
+    pub(crate) processes: Vec<&'a Task>,
+    /// The kernel's choice computed again, most killable first.
+    pub(crate) ranking: Vec<RankedTask>,
+    /// The task that asked for memory, when it is surely a process other than the victims.
+    pub(crate) other_trigger: Option<OtherTrigger<'a>>,
+}
+
+/// A trigger that is no victim.
+pub(crate) struct OtherTrigger<'a> {
+    pub(crate) pid: u32,
+    pub(crate) comm: &'a str,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(
+        report: &'a OomReport,
+        context: &'a Context<'a>,
+        history: &'a [PastKill],
+    ) -> Self {
+        let victim = report
+            .victims
+            .iter()
+            .find(|victim| !victim.shares_memory)
+            .or(report.victims.first());
+        let memcg = report.memcg.as_ref();
+        let victim_path = memcg.and_then(|memcg| memcg.victim_path.as_deref());
+        let limit_path = memcg.and_then(|memcg| memcg.path.as_deref());
+        let page_bytes = report.page_size_bytes.or_else(|| {
+            report
+                .system
+                .as_ref()
+                .and_then(|system| system.page_size_bytes)
+        });
+        let page_kib = page_bytes.map(|bytes| bytes / 1024).filter(|kib| *kib > 0);
+        let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
+        let mut scene = Self {
+            report,
+            context,
+            history,
+            victim,
+            victim_task: None,
+            victim_path,
+            victim_owner: owner(victim_path),
+            limit_path,
+            limit_owner: owner(limit_path),
+            page_kib,
+            split: UsageSplit::of(report, page_kib),
+            processes: processes(&report.tasks),
+            ranking: ranking(report),
+            other_trigger: None,
+        };
+        scene.victim_task = victim.and_then(|victim| scene.row_of(victim));
+        scene.other_trigger = scene.find_other_trigger();
+        scene
+    }
+
+    fn row_of(&self, victim: &Victim) -> Option<&'a Task> {
+        let by_pid = self.report.tasks.iter().find(|task| task.pid == victim.pid);
+        by_pid.or_else(|| {
+            self.report
+                .tasks
+                .iter()
+                .find(|task| Some(task.tgid) == victim.tgid)
+        })
+    }
+
+    /// The header names a thread, the kill line its process: only a thread group that the table or the kill lines
+    /// name is known to be another one. A thread that is in neither may be the victim's own.
+    fn find_other_trigger(&self) -> Option<OtherTrigger<'a>> {
+        let trigger = self.report.trigger.as_ref()?;
+        let pid = trigger.pid?;
+        let row = self.report.tasks.iter().find(|task| task.pid == pid)?;
+        let is_victim = |victim: &Victim| {
+            victim.pid == pid || victim.pid == row.tgid || victim.tgid == Some(row.tgid)
+        };
+        if self.report.victims.is_empty() || self.report.victims.iter().any(is_victim) {
+            return None;
+        }
+        Some(OtherTrigger {
+            pid,
+            comm: &trigger.comm,
+        })
+    }
+
+    pub(crate) fn is_memcg(&self) -> bool {
+        self.report.scope == Some(Scope::Memcg)
+    }
+
+    /// A kill that the shortage of the machine, or of some of its nodes, led to.
+    pub(crate) fn is_machine(&self) -> bool {
+        matches!(
+            self.report.scope,
+            Some(Scope::Global | Scope::Cpuset | Scope::Mempolicy)
+        )
+    }
+
+    /// A kill of the whole group by `memory.oom.group`.
+    pub(crate) fn is_group_kill(&self) -> bool {
+        self.report.victims.iter().any(|victim| victim.group_kill)
+            || self
+                .report
+                .memcg
+                .as_ref()
+                .is_some_and(|memcg| memcg.group_line.is_some())
+    }
+
+    /// The limit is that of a container around the victim's own (a Kubernetes node or a Docker daemon in a container).
+    pub(crate) fn limit_of_outer_container(&self) -> bool {
+        let (Some(limit), Some(victim)) = (self.limit_path, self.victim_path) else {
+            return false;
+        };
+        if self.limit_owner.level != Level::Container {
+            return false;
+        }
+        let own = self
+            .victim_owner
+            .container_path(victim)
+            .or(self.victim_owner.pod_path(victim));
+        own.is_some_and(|own| own != limit && is_same_or_below(own, limit))
+    }
+
+    /// Which level the limit is, in words.
+    pub(crate) fn limit_level(&self) -> String {
+        match (self.limit_path, self.limit_of_outer_container()) {
+            (Some(_), true) => "outer container".into(),
+            (Some(_), false) => self.limit_owner.level_in_words(),
+            (None, _) => "cgroup".into(),
+        }
+    }
+
+    /// The line that convicts: `oom-kill:`, else the one that names the limit's cgroup, else the trigger's.
+    pub(crate) fn constraint_line(&self) -> Option<LineIndex> {
+        let memcg = self.report.memcg.as_ref();
+        self.report
+            .constraint_line
+            .or(memcg.and_then(|memcg| memcg.path_line))
+            .or(memcg.and_then(|memcg| memcg.memory.line))
+            .or(self
+                .report
+                .trigger
+                .as_ref()
+                .and_then(|trigger| trigger.line))
+    }
+
+    /// The victim's kill line.
+    pub(crate) fn kill_line(&self) -> Option<LineIndex> {
+        self.victim.and_then(|victim| victim.lines.first().copied())
+    }
+
+    /// Limit of the cgroup that the report is about.
+    pub(crate) fn limit_kib(&self) -> Option<u64> {
+        real_limit(self.report.memcg.as_ref()?.memory.limit_kib)
+    }
+
+    /// A citation of one of the report's lines.
+    pub(crate) fn cite(&self, line: LineIndex) -> Option<Cite> {
+        let (number, text) = self.report.text.get(line)?;
+        Some(Cite::Line {
+            source: self.context.source,
+            line: number,
+            text: text.to_owned(),
+        })
+    }
+
+    pub(crate) fn cites(&self, lines: impl IntoIterator<Item = Option<LineIndex>>) -> Vec<Cite> {
+        let mut seen: Vec<LineIndex> = Vec::new();
+        for line in lines.into_iter().flatten() {
+            if !seen.contains(&line) {
+                seen.push(line);
+            }
+        }
+        seen.into_iter()
+            .filter_map(|line| self.cite(line))
+            .collect()
+    }
+
+    /// Pages in KiB; none while the page size is not known.
+    pub(crate) fn kib(&self, pages: u64) -> Option<u64> {
+        Some(pages.saturating_mul(self.page_kib?))
+    }
+
+    /// What a process weighs for the kernel: resident, swapped out, page tables. Source: `oom_badness`, mm/oom_kill.c.
+    pub(crate) fn weight_pages(&self, task: &Task) -> u64 {
+        let tables = match (task.pgtables_bytes, self.page_kib) {
+            (Some(bytes), Some(page_kib)) => bytes / (page_kib * 1024),
+            _ => task
+                .nr_ptes
+                .unwrap_or(0)
+                .saturating_add(task.nr_pmds.unwrap_or(0)),
+        };
+        task.rss_pages
+            .saturating_add(task.swapents_pages.unwrap_or(0))
+            .saturating_add(tables)
+    }
+
+    /// Whether a row of the table is a victim of this report.
+    pub(crate) fn is_victim(&self, task: &Task) -> bool {
+        self.report
+            .victims
+            .iter()
+            .any(|victim| victim.pid == task.pid || victim.pid == task.tgid)
+    }
+
+    /// The victim's container or pod or unit in words; none when the report does not say, or it was in none.
+    pub(crate) fn whom(&self) -> Option<String> {
+        let path = self
+            .victim_path
+            .filter(|_| self.victim_owner.level != Level::Root)?;
+        whom(&self.victim_owner).or_else(|| Some(format!("cgroup {path}")))
+    }
+}
+
+/// An owner in words: `container 0123456789ab of pod 8d1b... (Burstable)`.
+pub(crate) fn whom(owner: &CgroupOwner) -> Option<String> {
+    let Some(uid) = owner.pod_uid.as_ref().filter(|_| owner.kubernetes) else {
+        return owner.owner_in_words();
+    };
+    let class = owner
+        .qos_class
+        .map(|class| format!(" ({class:?})"))
+        .unwrap_or_default();
+    let pod = format!("pod {uid}{class}");
+    Some(match (&owner.container_id, owner.level) {
+        (Some(id), Level::Container) => format!("container {} of {pod}", short_id(id)),
+        _ => pod,
+    })
+}
+
+/// One row for each process: threads of one process share their memory, and some kernels list them all.
+fn processes(tasks: &[Task]) -> Vec<&Task> {
+    if tasks.iter().all(|task| task.pid == task.tgid) {
+        return tasks.iter().collect();
+    }
+    let mut by_group: Vec<(u32, bool, usize)> = tasks
+        .iter()
+        .enumerate()
+        .map(|(at, task)| (task.tgid, task.pid != task.tgid, at))
+        .collect();
+    // The leader's row stands for the group; without it, the first thread's.
+    by_group.sort_unstable();
+    by_group.dedup_by_key(|row| row.0);
+    by_group.sort_unstable_by_key(|row| row.2);
+    by_group
+        .into_iter()
+        .filter_map(|(_, _, at)| tasks.get(at))
+        .collect()
+}
