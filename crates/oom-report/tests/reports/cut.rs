@@ -1,0 +1,187 @@
+//! Reports of which parts are lost.
+
+use oom_report::report::{Doubt, Missing, Scope};
+
+use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
+
+#[test]
+fn one_line_of_an_old_kernel_is_a_report() {
+    let report = scan_one(
+        b"Memory cgroup out of memory: Kill process 11190 (app) score 9 or sacrifice child\n",
+    );
+    assert_eq!(report.scope, Some(Scope::Memcg));
+    let victim = &report.victims[0];
+    assert_eq!(
+        (victim.pid, victim.comm.as_str(), victim.score),
+        (11190, "app", Some(9))
+    );
+    assert!(!victim.announced_only);
+    assert!(
+        report.missing.contains(&Missing::TaskTable) && report.missing.contains(&Missing::KillLine)
+    );
+}
+
+#[test]
+fn the_rest_of_a_report_without_its_header_is_read() {
+    let records = records(CONTAINER_LIMIT);
+    let whole = scan_one(CONTAINER_LIMIT.as_bytes());
+    let from = records
+        .iter()
+        .position(|(_, text)| text.starts_with("memory: usage"))
+        .unwrap();
+    let log: String = records[from..]
+        .iter()
+        .map(|(_, text)| format!("{text}\n"))
+        .collect();
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.tasks.len(), whole.tasks.len());
+    assert_eq!(facts(&report).victims, facts(&whole).victims);
+    assert_eq!(report.memcg.unwrap().memory.limit_kib, Some(65_536));
+    assert_eq!(
+        report.missing,
+        [Missing::Header, Missing::CpuLine, Missing::Stack]
+    );
+}
+
+#[test]
+fn rows_without_their_header_are_told_by_their_number() {
+    let records = records(CONTAINER_LIMIT);
+    let from = records
+        .iter()
+        .position(|(_, text)| text.starts_with("[  pid"))
+        .unwrap()
+        + 1;
+    let log: String = records[from..]
+        .iter()
+        .map(|(_, text)| format!("{text}\n"))
+        .collect();
+    let report = scan_one(log.as_bytes());
+    assert_eq!(
+        (
+            report.tasks[0].pid,
+            report.tasks[0].rss_pages,
+            report.tasks[0].pgtables_bytes
+        ),
+        (11595, 17958, Some(192_512))
+    );
+    assert!(
+        report
+            .doubts
+            .iter()
+            .any(|(doubt, _)| *doubt == Doubt::TableHeaderMissing)
+    );
+}
+
+#[test]
+fn a_report_without_its_kill_line_says_so() {
+    let until = CONTAINER_LIMIT.find("Memory cgroup out of memory").unwrap();
+    let log = &CONTAINER_LIMIT[..CONTAINER_LIMIT[..until].rfind('\n').unwrap() + 1];
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.victims, []);
+    assert_eq!(report.missing, [Missing::KillLine]);
+    assert_eq!(report.trigger.unwrap().pid, Some(11595));
+}
+
+#[test]
+fn two_reports_with_caller_ids_are_taken_apart() {
+    let mut log = String::new();
+    let records = records(CONTAINER_LIMIT);
+    for (us, text) in &records {
+        log += &format!(
+            "[{}.{:06}] [ T11595] {text}\n",
+            us / 1_000_000,
+            us % 1_000_000
+        );
+        log += &format!(
+            "[{}.{:06}] [ T22222] {}\n",
+            us / 1_000_000,
+            us % 1_000_000,
+            text.replace("11595", "22222")
+        );
+    }
+    let reports = scan(log.as_bytes());
+    assert_eq!(reports.len(), 2);
+    for (report, pid) in reports.iter().zip([11595, 22222]) {
+        assert_eq!(report.victims[0].pid, pid);
+        assert_eq!(
+            report.tasks.iter().map(|task| task.pid).collect::<Vec<_>>(),
+            [pid]
+        );
+        assert_eq!(report.missing, []);
+    }
+}
+
+#[test]
+fn two_reports_that_nothing_tells_apart_keep_their_victims_only() {
+    let mut log = String::new();
+    for (_, text) in records(CONTAINER_LIMIT) {
+        log += &format!(
+            "{text}\n{}\n",
+            text.replace("11595", "22222").replace("65536kB", "99999kB")
+        );
+    }
+    let reports = scan(log.as_bytes());
+    let mut pids: Vec<u32> = reports
+        .iter()
+        .flat_map(|report| report.victims.iter().map(|victim| victim.pid))
+        .collect();
+    pids.sort_unstable();
+    assert_eq!(pids, [11595, 22222]);
+    for report in &reports {
+        assert!(
+            report
+                .doubts
+                .iter()
+                .any(|(doubt, _)| *doubt == Doubt::Interleaved)
+        );
+        assert_eq!(report.tasks, []);
+        assert!(
+            report
+                .memcg
+                .as_ref()
+                .is_none_or(|memcg| memcg.memory.usage_kib.is_none())
+        );
+    }
+}
+
+#[test]
+fn lines_that_a_pager_cut_give_no_wrong_numbers() {
+    let whole = facts(&scan_one(CONTAINER_LIMIT.as_bytes()));
+    for mark in [">", "…"] {
+        let log: String = records(CONTAINER_LIMIT)
+            .iter()
+            .map(|(_, text)| match text.char_indices().nth(79) {
+                Some((at, _)) => format!("{}{mark}\n", &text[..at]),
+                None => format!("{text}\n"),
+            })
+            .collect();
+        let report = scan_one(log.as_bytes());
+        let victim = &report.victims[0];
+        let known = &whole.victims[0];
+        assert_eq!(
+            (victim.pid, victim.comm.as_str()),
+            (known.pid, known.comm.as_str())
+        );
+        assert!(victim.total_vm_kib.is_none() || victim.total_vm_kib == known.total_vm_kib);
+        assert!(victim.anon_rss_kib.is_none() || victim.anon_rss_kib == known.anon_rss_kib);
+        assert!(report.tasks.iter().all(|task| {
+            whole
+                .tasks
+                .iter()
+                .any(|known| known.pid == task.pid && known.comm == task.comm)
+        }));
+    }
+}
+
+#[test]
+fn the_reaper_is_joined_to_its_victim() {
+    let log = format!(
+        "{CONTAINER_LIMIT}6,500,3612820000,-;oom_reaper: reaped process 11595 (python3), now anon-rss:0kB, file-rss:8kB, shmem-rss:0kB\n"
+    );
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.victims[0].reaped.unwrap().file_rss_kib, 8);
+    let log = format!(
+        "{CONTAINER_LIMIT}6,500,3612820000,-;oom_reaper: unable to reap pid:11595 (python3)\n"
+    );
+    assert!(scan_one(log.as_bytes()).victims[0].reap_failed);
+}

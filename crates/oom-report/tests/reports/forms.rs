@@ -1,0 +1,76 @@
+//! The same report in every form of a log line.
+
+use crate::line_forms::{FORMS, wrap};
+use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
+
+#[test]
+fn every_form_gives_the_same_facts() {
+    let records = records(CONTAINER_LIMIT);
+    let plain = scan_one(CONTAINER_LIMIT.as_bytes());
+    for form in FORMS {
+        let log = wrap(form, &records);
+        let reports = scan(&log);
+        assert_eq!(
+            reports.len(),
+            1,
+            "{}:\n{}",
+            form.name,
+            String::from_utf8_lossy(&log[..600])
+        );
+        let report = &reports[0];
+        assert_eq!(facts(report), facts(&plain), "{}", form.name);
+        assert_eq!(report.provenance, form.provenance, "{}", form.name);
+        assert_eq!(
+            report.time.boot_us,
+            form.boot.then_some(records[0].0),
+            "{}",
+            form.name
+        );
+        let wall = report.time.wall.map(|wall| wall.timestamp.to_string());
+        assert_eq!(wall.as_deref(), form.wall, "{}", form.name);
+        assert_eq!(report.node.as_deref(), form.node, "{}", form.name);
+    }
+}
+
+#[test]
+fn forms_mixed_in_one_file_are_told_apart() {
+    let records = records(CONTAINER_LIMIT);
+    let mut log = Vec::new();
+    for (at, form) in FORMS.iter().enumerate() {
+        let pid = format!("{}", 20_000 + at);
+        let own: Vec<_> = records
+            .iter()
+            .map(|(us, text)| (*us + at as u64 * 100_000_000, text.replace("11595", &pid)))
+            .collect();
+        log.extend(wrap(form, &own));
+        log.extend(b"Nov 24 05:00:01 node-1 kubelet[812]: nothing of interest\n");
+    }
+    let reports = scan(&log);
+    let pids: Vec<u32> = reports
+        .iter()
+        .flat_map(|report| report.victims.iter().map(|victim| victim.pid))
+        .collect();
+    let expected: Vec<u32> = (0..FORMS.len() as u32).map(|at| 20_000 + at).collect();
+    assert_eq!(pids, expected);
+    for (report, form) in reports.iter().zip(FORMS) {
+        assert_eq!(report.provenance, form.provenance, "{}", form.name);
+        assert_eq!(report.missing, [], "{}", form.name);
+    }
+}
+
+#[test]
+fn years_and_zones_that_are_assumed_are_said_to_be() {
+    let report = scan_one(b"Mar  9 13:17:05 ip-172 kernel: [30320.358563] Memory cgroup out of memory: Kill process 11190 (app) score 9 or sacrifice child\n");
+    let wall = report.time.wall.unwrap();
+    assert_eq!(wall.timestamp.to_string(), "2026-03-09T13:17:05Z");
+    assert!(wall.year_assumed && wall.zone_assumed);
+    assert_eq!(report.time.boot_us, Some(30_320_358_563));
+    // A date later than the log's last change is last year's.
+    let report = scan_one(
+        b"Dec 31 23:59:59 n kernel: Out of memory: Kill process 1 (a) score 9 or sacrifice child\n",
+    );
+    assert_eq!(
+        report.time.wall.unwrap().timestamp.to_string(),
+        "2025-12-31T23:59:59Z"
+    );
+}

@@ -1,0 +1,153 @@
+//! Forms of kernels that do not run here. Written by hand from the format strings of the kernels named (no kernel of
+//! these versions can be booted here); every number is invented.
+
+use oom_report::report::{Outcome, Scope, StatUnit};
+
+use crate::{scan, scan_one};
+
+/// 3.10 (RHEL 7): the limit of a parent, child sacrificed, `UID` in the kill line.
+const RHEL7: &str = "\
+[1000.000001] java invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=969
+[1000.000002] java cpuset=docker-8f3a.scope mems_allowed=0
+[1000.000003] CPU: 3 PID: 4242 Comm: java Kdump: loaded Tainted: G               ------------ T 3.10.0-1160.el7.x86_64 #1
+[1000.000004] Hardware name: Xen HVM domU, BIOS 4.2.amazon 08/24/2006
+[1000.000005] Call Trace:
+[1000.000006]  [<ffffffff81781340>] dump_stack+0x19/0x1b
+[1000.000007]  [<ffffffff8177bc60>] dump_header+0x90/0x229
+[1000.000008]  [<ffffffff8111e0e0>] ? find_lock_task_mm+0x50/0xc0
+[1000.000009] Task in /kubepods/burstable/pod1/c1 killed as a result of limit of /kubepods/burstable/pod1
+[1000.000010] memory: usage 1048576kB, limit 1048576kB, failcnt 77
+[1000.000011] memory+swap: usage 1048576kB, limit 9007199254740988kB, failcnt 0
+[1000.000012] kmem: usage 0kB, limit 9007199254740988kB, failcnt 0
+[1000.000013] Memory cgroup stats for /kubepods/burstable/pod1: cache:0KB rss:0KB rss_huge:0KB mapped_file:0KB swap:0KB inactive_anon:0KB active_anon:0KB inactive_file:0KB active_file:0KB unevictable:0KB
+[1000.000014] Memory cgroup stats for /kubepods/burstable/pod1/c1: cache:16KB rss:1048560KB rss_huge:522240KB mapped_file:0KB swap:0KB inactive_anon:0KB active_anon:1048556KB inactive_file:8KB active_file:4KB unevictable:0KB
+[1000.000015] [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name
+[1000.000016] [ 4200]     0  4200      253        1       4        0          -998 pause
+[1000.000017] [ 4240]  1000  4240  2621440   262000     600        0           969 java
+[1000.000018] Memory cgroup out of memory: Kill process 4240 (java) score 1969 or sacrifice child
+[1000.000019] Killed process 4240 (java), UID 1000, total-vm:10485760kB, anon-rss:1047000kB, file-rss:1000kB, shmem-rss:0kB
+";
+
+#[test]
+fn rhel7_with_a_parents_limit() {
+    let report = scan_one(RHEL7.as_bytes());
+    let memcg = report.memcg.as_ref().unwrap();
+    assert_eq!(report.scope, Some(Scope::Memcg));
+    assert_eq!(memcg.path.as_deref(), Some("/kubepods/burstable/pod1"));
+    assert_eq!(
+        memcg.victim_path.as_deref(),
+        Some("/kubepods/burstable/pod1/c1")
+    );
+    assert_eq!(
+        (memcg.memory.usage_kib, memcg.memory.failcnt),
+        (Some(1_048_576), Some(77))
+    );
+    assert_eq!(memcg.stats.len(), 2);
+    assert_eq!(memcg.stats[1].unit, StatUnit::KB);
+    assert_eq!(memcg.stats[1].fields.get("rss_huge"), Some(522_240));
+    assert_eq!(report.tasks.len(), 2);
+    assert_eq!(report.tasks[1].nr_ptes, Some(600));
+    let victim = &report.victims[0];
+    assert_eq!(
+        (victim.pid, victim.uid, victim.score),
+        (4240, Some(1000), Some(1969))
+    );
+    assert_eq!(
+        (victim.total_vm_kib, victim.anon_rss_kib),
+        (Some(10_485_760), Some(1_047_000))
+    );
+    let trigger = report.trigger.unwrap();
+    assert_eq!(
+        trigger.kernel_release.as_deref(),
+        Some("3.10.0-1160.el7.x86_64")
+    );
+    assert_eq!(
+        (trigger.pid, trigger.cpuset.as_deref()),
+        (Some(4242), Some("docker-8f3a.scope"))
+    );
+    assert_eq!(trigger.stack, ["dump_stack", "dump_header"]);
+    assert_eq!(trigger.gfp_flags, ["GFP_KERNEL"]);
+    assert_eq!(report.page_size_bytes, Some(4096));
+}
+
+#[test]
+fn a_child_dies_in_its_parents_place() {
+    let log = "Out of memory: Kill process 100 (parent) score 500 or sacrifice child\n\
+               Killed process 101 (child) total-vm:1000kB, anon-rss:800kB, file-rss:0kB\n";
+    let report = scan_one(log.as_bytes());
+    let dead: Vec<_> = report
+        .victims
+        .iter()
+        .filter(|victim| !victim.announced_only)
+        .map(|victim| victim.pid)
+        .collect();
+    assert_eq!(dead, [101]);
+    assert_eq!(report.scope, Some(Scope::Global));
+}
+
+#[test]
+fn the_wrong_constraint_of_5_0_is_corrected() {
+    let log = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=x,pid=7,uid=0\n\
+               Memory cgroup out of memory: Killed process 7 (x) total-vm:1000kB, anon-rss:800kB, file-rss:0kB, shmem-rss:0kB\n";
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.scope, Some(Scope::Memcg));
+    assert!(
+        report
+            .doubts
+            .iter()
+            .any(|(doubt, _)| *doubt == oom_report::report::Doubt::KernelBug)
+    );
+}
+
+#[test]
+fn a_group_kill_names_its_members_once() {
+    let log = "\
+oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/g,task_memcg=/g,task=a,pid=11,uid=0
+Memory cgroup out of memory: Killed process 11 (a) total-vm:9000kB, anon-rss:8000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0
+Tasks in /g are going to be killed due to memory.oom.group set
+Memory cgroup out of memory: Killed process 10 (sh) total-vm:900kB, anon-rss:80kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0
+Memory cgroup out of memory: Killed process 11 (a) total-vm:9000kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0
+oom_reaper: reaped process 11 (a), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
+";
+    let report = scan_one(log.as_bytes());
+    let victims: Vec<_> = report
+        .victims
+        .iter()
+        .map(|victim| (victim.pid, victim.group_kill, victim.anon_rss_kib))
+        .collect();
+    assert_eq!(victims, [(11, true, Some(8000)), (10, true, Some(80))]);
+    assert!(report.victims[0].reaped.is_some());
+}
+
+#[test]
+fn kills_without_their_reports_stand_alone() {
+    let kill = |pid: u32| {
+        format!(
+            "Memory cgroup out of memory: Killed process {pid} (a) total-vm:9000kB, anon-rss:{pid}kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n"
+        )
+    };
+    let reports = scan((kill(1) + &kill(2) + &kill(3)).as_bytes());
+    assert_eq!(
+        reports
+            .iter()
+            .map(|report| report.victims.len())
+            .collect::<Vec<_>>(),
+        [1, 1, 1]
+    );
+}
+
+#[test]
+fn nobody_to_kill_and_panic() {
+    let report = scan_one(b"a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=-1000\nOut of memory and no killable processes...\n");
+    assert_eq!(report.outcomes[0].0, Outcome::NoKillableProcesses);
+    assert_eq!(report.victims, []);
+    let report = scan_one(b"a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\nKernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled\n");
+    assert_eq!(report.outcomes[0].0, Outcome::Panic);
+}
+
+#[test]
+fn sysrq_is_told_by_the_order() {
+    let report = scan_one(b"kworker/0:1 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=-1, oom_score_adj=0\noom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/a,task=b,pid=5,uid=0\nOut of memory: Killed process 5 (b) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n");
+    assert_eq!(report.scope, Some(Scope::Sysrq));
+    assert_eq!(report.memcg.unwrap().victim_path.as_deref(), Some("/a"));
+}

@@ -1,0 +1,245 @@
+//! What holds for any log: cut anywhere, mixed with anything, in any form, the facts are the same or fewer.
+
+use oom_report::report::{OomReport, Task, Victim};
+use oom_report::{Assumptions, Scanner};
+use proptest::prelude::*;
+
+use crate::line_forms::{FORMS, wrap};
+use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
+
+/// The fixtures that the lab made, whole logs of real kernels, and the one above.
+fn logs() -> Vec<String> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
+    let mut logs = vec![CONTAINER_LIMIT.to_owned()];
+    let mut folders = vec![std::path::PathBuf::from(root)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "kmsg") {
+                logs.push(String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+            }
+        }
+    }
+    logs.sort();
+    logs
+}
+
+fn fast(log: &[u8], threads: usize) -> (Vec<OomReport>, u64) {
+    let mut reports = Vec::new();
+    let lines =
+        Scanner::new(Assumptions::default()).scan(log, threads, &mut |report| reports.push(report));
+    (reports, lines)
+}
+
+fn slow(log: &[u8]) -> (Vec<OomReport>, u64) {
+    let mut reports = Vec::new();
+    let lines = Scanner::line_by_line(Assumptions::default())
+        .scan(log, 1, &mut |report| reports.push(report));
+    (reports, lines)
+}
+
+fn streamed(log: &[u8], chunk: usize) -> (Vec<OomReport>, u64) {
+    let mut reports = Vec::new();
+    let mut scanner = Scanner::new(Assumptions::default());
+    for part in log.chunks(chunk) {
+        scanner.push(part, &mut |report| reports.push(report));
+    }
+    let lines = scanner.finish(&mut |report| reports.push(report));
+    (reports, lines)
+}
+
+/// `None`, or the same.
+fn agrees<T: PartialEq>(part: &Option<T>, whole: &Option<T>) -> bool {
+    part.is_none() || part == whole
+}
+
+fn victim_agrees(part: &Victim, whole: &Victim) -> bool {
+    part.comm == whole.comm
+        && agrees(&part.total_vm_kib, &whole.total_vm_kib)
+        && agrees(&part.anon_rss_kib, &whole.anon_rss_kib)
+        && agrees(&part.file_rss_kib, &whole.file_rss_kib)
+        && agrees(&part.shmem_rss_kib, &whole.shmem_rss_kib)
+        && agrees(&part.pgtables_kib, &whole.pgtables_kib)
+        && agrees(&part.oom_score_adj, &whole.oom_score_adj)
+        && agrees(&part.uid, &whole.uid)
+}
+
+/// Whether every fact of `part` is one of the `whole` reports', and of one of them at a time.
+fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<(), String> {
+    let same_task = |task: &Task, known: &Task| {
+        Task {
+            line: 0,
+            ..task.clone()
+        } == Task {
+            line: 0,
+            ..known.clone()
+        }
+    };
+    let fits = |report: &OomReport| -> Result<(), String> {
+        for victim in &part.victims {
+            if !report
+                .victims
+                .iter()
+                .any(|known| known.pid == victim.pid && victim_agrees(victim, known))
+            {
+                return Err(format!("victim {victim:?}"));
+            }
+        }
+        for task in &part.tasks {
+            if !report.tasks.iter().any(|known| same_task(task, known)) {
+                return Err(format!("task {task:?}"));
+            }
+        }
+        if let Some(trigger) = &part.trigger {
+            let known = report.trigger.as_ref().ok_or("trigger")?;
+            // The first line of a cut log may have lost the start of the name.
+            let comm = known.comm.ends_with(trigger.comm.as_str());
+            if !(comm
+                && agrees(&trigger.pid, &known.pid)
+                && agrees(&trigger.order, &known.order)
+                && agrees(&trigger.gfp_mask, &known.gfp_mask)
+                && agrees(&trigger.oom_score_adj, &known.oom_score_adj))
+            {
+                return Err(format!("trigger {trigger:?}"));
+            }
+        }
+        if let Some(memcg) = &part.memcg {
+            let known = report.memcg.as_ref().ok_or("memcg")?;
+            let paths =
+                agrees(&memcg.path, &known.path) && agrees(&memcg.victim_path, &known.victim_path);
+            let sizes = agrees(&memcg.memory.usage_kib, &known.memory.usage_kib)
+                && agrees(&memcg.memory.limit_kib, &known.memory.limit_kib)
+                && agrees(&memcg.memory.failcnt, &known.memory.failcnt);
+            if !paths || !sizes {
+                return Err(format!("memcg {memcg:?}"));
+            }
+            for stats in &memcg.stats {
+                let known = known
+                    .stats
+                    .iter()
+                    .find(|known| known.path == stats.path)
+                    .ok_or("stats")?;
+                if let Some(field) = stats
+                    .fields
+                    .0
+                    .iter()
+                    .find(|(name, value)| known.fields.get(name) != Some(*value))
+                {
+                    return Err(format!("stat {field:?}"));
+                }
+            }
+        }
+        Ok(())
+    };
+    let mut last = Err("no report".to_owned());
+    for report in whole {
+        last = fits(report);
+        if last.is_ok() {
+            return Ok(());
+        }
+    }
+    last
+}
+
+fn any_log() -> impl Strategy<Value = String> {
+    proptest::sample::select(logs())
+}
+
+fn noise() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(
+            "Nov 24 05:00:00 node-1 kubelet[812]: oom watcher started, will not Kill anything\n"
+                .to_owned()
+        ),
+        Just("4,1,2,-;audit: skill bloom room oom\n".to_owned()),
+        Just("{\"log\":\"killed by oom-killer\"}\n".to_owned()),
+        "[ -~]{0,120}".prop_map(|text| text + "\n"),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fast_scan_finds_what_the_slow_one_finds(
+        parts in prop::collection::vec(prop_oneof![
+            3 => noise(),
+            1 => (any_log(), 0..FORMS.len()).prop_map(|(log, form)| String::from_utf8_lossy(&wrap(&FORMS[form], &records(&log))).into_owned()),
+        ], 0..12),
+        cut in any::<prop::sample::Index>(),
+        chunk in 1_usize..40_000,
+        end in any::<bool>(),
+    ) {
+        let whole = parts.concat();
+        let start = whole.floor_char_boundary(if whole.is_empty() { 0 } else { cut.index(whole.len()) / 2 });
+        let log = &whole.as_bytes()[start..whole.len() - usize::from(end && !whole.is_empty())];
+        let slow = slow(log);
+        prop_assert_eq!(&fast(log, 1), &slow);
+        prop_assert_eq!(&streamed(log, chunk), &slow);
+    }
+
+    #[test]
+    fn a_log_cut_anywhere_says_nothing_new(log in any_log(), form in 0..FORMS.len(), from in any::<prop::sample::Index>(), length in any::<prop::sample::Index>()) {
+        let wrapped = wrap(&FORMS[form], &records(&log));
+        let whole = scan(&wrapped);
+        let start = from.index(wrapped.len());
+        let end = start + length.index(wrapped.len() - start + 1);
+        for report in scan(&wrapped[start..end]) {
+            if let Err(fact) = no_fact_is_new(&report, &whole) {
+                prop_assert!(false, "{}: bytes {start}..{end}: {fact}", FORMS[form].name);
+            }
+        }
+    }
+
+    #[test]
+    fn two_logs_mixed_say_nothing_new(one in any_log(), other in any_log(), form in 0..FORMS.len(), order in prop::collection::vec(any::<bool>(), 1..400)) {
+        let form = &FORMS[form];
+        // The second machine's processes have other numbers, as they would.
+        let lines = |log: &str, extra: &str| -> Vec<Vec<u8>> {
+            records(log).iter().enumerate().map(|(at, (us, text))| (form.line)(*us, at, &text.replace("11595", extra))).collect()
+        };
+        let (one, other) = (lines(&one, "11595"), lines(&other, "31595"));
+        let mut whole = scan(&one.concat());
+        whole.extend(scan(&other.concat()));
+        let (mut one, mut other, mut order) = (one.into_iter(), other.into_iter(), order.into_iter().cycle());
+        let mut mixed = Vec::new();
+        loop {
+            let next = if order.next().unwrap() { one.next().or_else(|| other.next()) } else { other.next().or_else(|| one.next()) };
+            match next {
+                Some(line) => mixed.extend(line),
+                None => break,
+            }
+        }
+        for report in scan(&mixed) {
+            if let Err(fact) = no_fact_is_new(&report, &whole) {
+                prop_assert!(false, "{}: {fact}\n{}", form.name, String::from_utf8_lossy(&mixed));
+            }
+        }
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm(log in prop::collection::vec(any::<u8>(), 0..4000)) {
+        scan(&log);
+    }
+}
+
+#[test]
+fn segments_and_threads_do_not_matter() {
+    let report = wrap(&FORMS[2], &records(CONTAINER_LIMIT));
+    let filler =
+        "Nov 24 05:00:00 node-1 kubelet[812]: the room is full of oom and skill\n".repeat(1000);
+    let mut log = Vec::new();
+    while log.len() < 14 << 20 {
+        log.extend(filler.as_bytes());
+        log.extend(&report);
+    }
+    let slow = slow(&log);
+    assert!(slow.0.len() > 100);
+    for threads in 1..4 {
+        assert_eq!(fast(&log, threads), slow);
+    }
+    assert_eq!(streamed(&log, 1 << 20), slow);
+    assert_eq!(facts(&slow.0[7]), facts(&scan_one(&report)));
+}
