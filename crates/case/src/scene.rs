@@ -19,6 +19,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) history: &'a [PastKill],
     /// The process that the kernel chose, before any that went with it.
     pub(crate) victim: Option<&'a Victim>,
+    /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
+    victim_pids: Vec<u32>,
     /// The victim's row in the task table.
     pub(crate) victim_task: Option<&'a Task>,
     /// Cgroup of the victim.
@@ -65,11 +67,14 @@ impl<'a> Scene<'a> {
         });
         let page_kib = page_bytes.map(|bytes| bytes / 1024).filter(|kib| *kib > 0);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
+        let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
+        victim_pids.sort_unstable();
         let mut scene = Self {
             report,
             context,
             history,
             victim,
+            victim_pids,
             victim_task: None,
             victim_path,
             victim_owner: owner(victim_path),
@@ -78,11 +83,12 @@ impl<'a> Scene<'a> {
             page_kib,
             split: UsageSplit::of(report, page_kib),
             processes: processes(&report.tasks),
-            ranking: ranking(report),
+            ranking: Vec::new(),
             other_trigger: None,
         };
         scene.victim_task = victim.and_then(|victim| scene.row_of(victim));
         scene.other_trigger = scene.find_other_trigger();
+        scene.ranking = ranking(&scene);
         scene
     }
 
@@ -227,10 +233,8 @@ impl<'a> Scene<'a> {
 
     /// Whether a row of the table is a victim of this report.
     pub(crate) fn is_victim(&self, task: &Task) -> bool {
-        self.report
-            .victims
-            .iter()
-            .any(|victim| victim.pid == task.pid || victim.pid == task.tgid)
+        let killed = |pid: u32| self.victim_pids.binary_search(&pid).is_ok();
+        killed(task.pid) || killed(task.tgid)
     }
 
     /// The victim's container or pod or unit in words; none when the report does not say, or it was in none.
