@@ -40,6 +40,7 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
             0
         }
     };
+    let thousandth = i64::try_from(total / 1000).unwrap_or(i64::MAX);
     let signed = scene
         .report
         .kernel
@@ -55,20 +56,32 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
         .iter()
         .find(|task| Some(task.pid) == trigger)
         .map(|task| task.tgid);
-    let mut ranked: Vec<RankedTask> = tasks
+    let mut order: Vec<(std::cmp::Reverse<Option<i64>>, usize)> = tasks
         .iter()
-        .map(|task| RankedTask {
+        .enumerate()
+        .map(|(at, task)| {
+            (
+                std::cmp::Reverse(
+                    is_killable(task).then(|| points(scene, task, thousandth, signed)),
+                ),
+                at,
+            )
+        })
+        .collect();
+    order.sort_unstable();
+    order
+        .into_iter()
+        .filter_map(|(std::cmp::Reverse(badness_pages), at)| Some((badness_pages, tasks.get(at)?)))
+        .map(|(badness_pages, task)| RankedTask {
             pid: task.pid,
             comm: task.comm.clone(),
             rss_kib: task.rss_pages.saturating_mul(page_kib),
             oom_score_adj: task.oom_score_adj,
-            badness_pages: is_killable(task).then(|| points(scene, task, total, signed)),
+            badness_pages,
             killed: scene.is_victim(task),
             trigger: trigger_group == Some(task.tgid),
         })
-        .collect();
-    ranked.sort_by_key(|task| std::cmp::Reverse(task.badness_pages));
-    ranked
+        .collect()
 }
 
 /// The first process of the machine and what is exempt are never chosen.
@@ -77,9 +90,8 @@ fn is_killable(task: &Task) -> bool {
 }
 
 /// Pages held, and a thousandth of the total for each point of oom_score_adj.
-fn points(scene: &Scene<'_>, task: &Task, total_pages: u64, signed: bool) -> i64 {
+fn points(scene: &Scene<'_>, task: &Task, thousandth: i64, signed: bool) -> i64 {
     let held = i64::try_from(scene.weight_pages(task)).unwrap_or(i64::MAX);
-    let thousandth = i64::try_from(total_pages / 1000).unwrap_or(i64::MAX);
     let points = held.saturating_add(i64::from(task.oom_score_adj).saturating_mul(thousandth));
     if signed { points } else { points.max(1) }
 }

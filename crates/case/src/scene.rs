@@ -30,6 +30,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) limit_path: Option<&'a str>,
     pub(crate) limit_owner: CgroupOwner,
     pub(crate) page_kib: Option<u64>,
+    /// Log2 of the page size: tables have hundreds of rows, and a division each adds up.
+    page_shift: Option<u32>,
     pub(crate) split: Option<UsageSplit>,
     /// One row for each process, in the table's order.
     pub(crate) processes: Vec<&'a Task>,
@@ -65,7 +67,8 @@ impl<'a> Scene<'a> {
                 .as_ref()
                 .and_then(|system| system.page_size_bytes)
         });
-        let page_kib = page_bytes.map(|bytes| bytes / 1024).filter(|kib| *kib > 0);
+        let page_bytes = page_bytes.filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024);
+        let page_kib = page_bytes.map(|bytes| bytes / 1024);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
         let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
         victim_pids.sort_unstable();
@@ -81,6 +84,7 @@ impl<'a> Scene<'a> {
             limit_path,
             limit_owner: owner(limit_path),
             page_kib,
+            page_shift: page_bytes.map(u64::trailing_zeros),
             split: UsageSplit::of(report, page_kib),
             processes: processes(&report.tasks),
             ranking: Vec::new(),
@@ -219,8 +223,8 @@ impl<'a> Scene<'a> {
 
     /// What a process weighs for the kernel: resident, swapped out, page tables. Source: `oom_badness`, mm/oom_kill.c.
     pub(crate) fn weight_pages(&self, task: &Task) -> u64 {
-        let tables = match (task.pgtables_bytes, self.page_kib) {
-            (Some(bytes), Some(page_kib)) => bytes / (page_kib * 1024),
+        let tables = match (task.pgtables_bytes, self.page_shift) {
+            (Some(bytes), Some(shift)) => bytes >> shift,
             _ => task
                 .nr_ptes
                 .unwrap_or(0)
