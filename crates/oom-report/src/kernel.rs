@@ -80,7 +80,6 @@ impl KernelLine<'_> {
             | Self::Sharing { .. }
             | Self::Reaped(_)
             | Self::ReapFailed { .. } => true,
-            Self::Usage(usage) => usage.kind == memcg::CounterKind::Memory,
             Self::Outcome(outcome) => {
                 matches!(outcome, Outcome::NoKillableProcesses | Outcome::Panic)
             }
@@ -92,6 +91,7 @@ impl KernelLine<'_> {
             | Self::StackMark
             | Self::StackFrame(_)
             | Self::Registers
+            | Self::Usage(_)
             | Self::Stats(_)
             | Self::ShowMem(_)
             | Self::TasksState

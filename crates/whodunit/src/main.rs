@@ -1,1 +1,16 @@
-fn main() {}
+//! The program: reads the command line, runs one subcommand, turns its outcome into an exit status.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use whodunit::cli::{Cli, Command};
+use whodunit::{completions, exit, explain, man};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    };
+    exit::code(outcome)
+}

@@ -19,7 +19,7 @@ impl Scanner {
         };
         if super::is_entry(line)
             || memchr::memmem::find(
-                bytes.get(position.offset..needle + 24).unwrap_or_default(),
+                bytes.get(position.offset..needle + 12).unwrap_or_default(),
                 b"invoked oom-killer",
             )
             .is_some()

@@ -1,0 +1,173 @@
+//! The command line's grammar. Each subcommand's arguments are here, beside their help; what they do is in the
+//! subcommand's own file.
+
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use jiff::tz::TimeZone;
+
+use crate::dating;
+
+/// Who killed my pod? Answers with proof.
+#[derive(Debug, Parser)]
+#[command(name = "whodunit", version, max_term_width = 100, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 looked and finished, 1 failed while working, 2 wrong usage, \
+                           3 some source could not be read (the rest is reported), \
+                           10 a kill was found and --fail-on-kill given.";
+
+/// One file of the program each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say who was killed, by whose limit, and why, from any kernel log
+    #[command(visible_alias = "ex", after_help = EXIT_STATUS)]
+    Explain(Box<ExplainArgs>),
+    /// Print the completion script of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+/// `whodunit explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Files and directories to read, `-` for standard input; without any, this machine's own kernel log
+    ///
+    /// Any log with kernel lines in it will do: syslog, dmesg, journalctl output, container JSON logs, the binary
+    /// journal; also gzip, zstd and xz. Directories are read with all below them, rotated files oldest first.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// How to print what was found
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+
+    /// The verdicts only, and no notes on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Nothing folded: the whole task table, every statistic
+    #[arg(long)]
+    pub all: bool,
+
+    /// Leave out kills before this time: 2026-01-31, `2026-01-31 14:00`, RFC 3339, 2h, -30min, today, yesterday
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        help_heading = "Which kills"
+    )]
+    pub since: Option<String>,
+
+    /// Leave out kills at or after this time; a date means its first moment
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        help_heading = "Which kills"
+    )]
+    pub until: Option<String>,
+
+    /// Only kills in this pod: its uid, or part of uid or name
+    #[arg(long, value_name = "POD", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub pod: Option<String>,
+
+    /// Only kills in this container: the beginning of its id, or its name
+    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub container: Option<String>,
+
+    /// Only kills of processes with this name
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub comm: Option<String>,
+
+    /// Exit with 10 when a kill was found
+    #[arg(long)]
+    pub fail_on_kill: bool,
+
+    /// Zone of times that carry none: Europe/Berlin, +02:00, UTC, local
+    ///
+    /// Without it: this machine's zone for its own log, UTC for everything else.
+    #[arg(long, value_name = "ZONE", value_parser = dating::zone, help_heading = "Reading")]
+    pub timezone: Option<TimeZone>,
+
+    /// Year of dates that carry none; without it, the latest that is not after the file was last written
+    #[arg(long, value_parser = clap::value_parser!(i16).range(1970..=9999), help_heading = "Reading")]
+    pub year: Option<i16>,
+
+    /// Sources read at the same time; without it, as many as there are processors
+    #[arg(long, value_name = "N", help_heading = "Reading")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// No progress bar
+    #[arg(long, help_heading = "Reading")]
+    pub no_progress: bool,
+
+    /// Columns; without it, those of the terminal
+    #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
+    pub width: Option<NonZeroU16>,
+
+    /// Colours; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Looks"
+    )]
+    pub color: Color,
+}
+
+/// Formats of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Terminal,
+    /// One document
+    Json,
+    /// One incident a line, as they are found
+    Ndjson,
+    /// For issues and reports
+    Markdown,
+    /// The document as YAML
+    Yaml,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `whodunit completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// `whodunit man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Page of a subcommand
+    pub command: Option<String>,
+
+    /// Write all pages into this directory instead
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "command")]
+    pub directory: Option<PathBuf>,
+}

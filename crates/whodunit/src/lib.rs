@@ -1,0 +1,16 @@
+//! The command line of whodunit: wiring only. What is read comes from `whodunit-node`, what it means from
+//! `oom-report` and `whodunit-case`, how it looks from `whodunit-view`.
+
+pub mod cli;
+pub mod completions;
+pub mod dating;
+pub mod exit;
+pub mod explain;
+pub mod filter;
+pub mod held;
+pub mod man;
+pub mod moment;
+pub mod pipeline;
+pub mod progress;
+pub mod terminal;
+pub mod wiring;
