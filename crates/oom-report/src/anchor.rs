@@ -79,7 +79,9 @@ fn sieve(bytes: &[u8]) -> (u64, bool) {
         let mut counts = [0_u8; LANES];
         for lane in first..lanes.min(first + 255) {
             let at = lane * LANES;
-            let Some(window) = bytes.get(at..at + LANES + REACH) else { break };
+            let Some(window) = bytes.get(at..at + LANES + REACH) else {
+                break;
+            };
             let (Some(zero), Some(one), Some(two), Some(three)) = (
                 window.first_chunk::<LANES>(),
                 window.get(1..).and_then(<[u8]>::first_chunk::<LANES>),
@@ -89,7 +91,9 @@ fn sieve(bytes: &[u8]) -> (u64, bool) {
                 break;
             };
             let columns = zero.iter().zip(one).zip(two).zip(three);
-            for ((((zero, one), two), three), (count, any)) in columns.zip(counts.iter_mut().zip(any.iter_mut())) {
+            for ((((zero, one), two), three), (count, any)) in
+                columns.zip(counts.iter_mut().zip(any.iter_mut()))
+            {
                 *count += u8::from(*zero == b'\n');
                 let oom = ((zero ^ b'o') | (one ^ b'o') | (two ^ b'm')) == 0;
                 let kill = (((zero | 0x20) ^ b'k') | (two ^ b'l') | (three ^ b'l')) == 0;
@@ -140,7 +144,10 @@ fn look(bytes: &[u8], start: usize, stop: usize, hits: &mut Vec<Hit>, lines: &mu
         }
         *lines += newlines(bytes.get(counted..offset).unwrap_or_default());
         counted = offset;
-        hits.push(Hit { offset, newlines: *lines });
+        hits.push(Hit {
+            offset,
+            newlines: *lines,
+        });
         // One hit a line is enough.
         match memchr::memchr(b'\n', bytes.get(offset..stop).unwrap_or_default()) {
             Some(line_end) => at = offset + line_end,

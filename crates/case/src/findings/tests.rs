@@ -98,8 +98,11 @@ fn neighbours_are_innocent_or_not() {
         text(&incident, "neighbour-used-more", "largest_container"),
         "fedcba987654"
     );
-    for code in ["neighbours-innocent", "neighbour-used-more"] {
-        is_silent(&figure_13(), code);
+    is_silent(&figure_13(), "neighbour-used-more");
+    let incident = fires(&figure_13(), "neighbours-innocent");
+    assert_eq!(text(&incident, "neighbours-innocent", "by"), "limit");
+    for report in [machine(), one_line(), pod_limit(200_000, 800_000)] {
+        is_silent(&report, "neighbours-innocent");
     }
     // cgroup v2 prints no statistics of the containers: processes are compared.
     let mut report = pod_limit(900_000, 100_000);
