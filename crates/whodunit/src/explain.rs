@@ -48,7 +48,7 @@ impl Looks {
 
 /// Runs it, with the program's own judge and view, to standard output.
 pub fn run(arguments: &ExplainArgs) -> anyhow::Result<Status> {
-    let mut parts = wiring::parts(Looks::of(arguments))?;
+    let mut parts = wiring::parts(Looks::of(arguments));
     let mut out = terminal::StandardOutput::new();
     run_with(
         arguments,

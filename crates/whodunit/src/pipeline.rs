@@ -32,7 +32,7 @@ const SOURCES_AHEAD: usize = 4;
 /// Makes an incident of a report, and remembers the ones before it, in bounded memory.
 pub trait Judge {
     /// The report as an incident. `source` is its place in the document's sources.
-    fn incident(&mut self, report: &OomReport, source: usize, info: &SourceInfo) -> Incident;
+    fn incident(&mut self, report: OomReport, source: usize, info: &SourceInfo) -> Incident;
 
     /// Where the same kill was read before, as [`crate::held::place`] writes it.
     fn seen(&mut self, incident: &Incident) -> Option<String>;

@@ -1,9 +1,17 @@
 //! The one place where the judgement and the views are plugged into the pipeline.
 
-use anyhow::bail;
+use std::io::{self, Write};
+
+use oom_report::report::OomReport;
+use whodunit_case::assemble::{self, Context};
+use whodunit_case::incident::{Incident, SourceInfo};
+use whodunit_case::ledger::Ledger;
 
 use crate::explain::Looks;
 use crate::pipeline::{Judge, View};
+
+/// Kills remembered, to know the same one in another file and to see repeats: some megabytes at most.
+const KILLS_REMEMBERED: usize = 16_384;
 
 /// The judge and the view of one run.
 pub struct Parts {
@@ -13,7 +21,28 @@ pub struct Parts {
     pub view: Box<dyn View>,
 }
 
-/// The parts for these looks. Fails: neither crate has its part yet.
-pub fn parts(_looks: Looks) -> anyhow::Result<Parts> {
-    bail!("this build holds neither the judgement nor the views")
+/// The parts for these looks.
+pub fn parts(looks: Looks) -> Parts {
+    Parts { judge: Box::new(Bench { ledger: Ledger::new(KILLS_REMEMBERED) }), view: Box::new(Page(view_of(looks))) }
+}
+
+/// The judge's bench: the pure judgement with its memory of past kills.
+struct Bench {
+    ledger: Ledger,
+}
+
+impl Judge for Bench {
+    fn incident(&mut self, report: OomReport, source: usize, info: &SourceInfo) -> Incident {
+        let history = self.ledger.history(assemble::container_key(&report).as_deref());
+        let context = Context { source, kind: info.kind, path: info.path.as_deref() };
+        assemble::into_incident(report, &context, &history)
+    }
+
+    fn seen(&mut self, incident: &Incident) -> Option<String> {
+        self.ledger.seen(incident).map(|place| place.to_string())
+    }
+
+    fn remember(&mut self, incident: &Incident) {
+        self.ledger.add(incident);
+    }
 }

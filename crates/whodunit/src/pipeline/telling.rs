@@ -67,7 +67,7 @@ impl Telling<'_> {
                 self.note(why);
                 Ok(())
             }
-            Event::Report(report) => self.report(index, assumptions, &report),
+            Event::Report(report) => self.report(index, assumptions, *report),
             Event::Ended(ended) => {
                 self.ended(index, ended);
                 Ok(())
@@ -79,9 +79,9 @@ impl Telling<'_> {
         &mut self,
         index: usize,
         assumptions: &Assumptions,
-        report: &OomReport,
+        report: OomReport,
     ) -> io::Result<()> {
-        let (year, zone) = assumed(report);
+        let (year, zone) = assumed(&report);
         let Some(info) = self.infos.get_mut(index) else {
             return Ok(());
         };

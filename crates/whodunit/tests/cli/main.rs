@@ -94,7 +94,7 @@ struct TestJudge {
 }
 
 impl Judge for TestJudge {
-    fn incident(&mut self, report: &OomReport, _source: usize, info: &SourceInfo) -> Incident {
+    fn incident(&mut self, report: OomReport, _source: usize, info: &SourceInfo) -> Incident {
         incident(report, info)
     }
 
@@ -108,7 +108,7 @@ impl Judge for TestJudge {
     }
 }
 
-fn incident(report: &OomReport, info: &SourceInfo) -> Incident {
+fn incident(report: OomReport, info: &SourceInfo) -> Incident {
     let victims: Vec<_> = report
         .victims
         .iter()
