@@ -35,9 +35,7 @@ fn has(incident: &Incident, code: &str) -> bool {
 fn v1(boot: u64, pid: u32, anon_kib: u64) -> String {
     let path = format!("/kubepods/burstable/pod{UID}/{ID}");
     let rows = [
-        format!(
-            "app invoked oom-killer: gfp_mask=0x24000c0(GFP_KERNEL), nodemask=0, order=0, oom_score_adj=995"
-        ),
+        "app invoked oom-killer: gfp_mask=0x24000c0(GFP_KERNEL), nodemask=0, order=0, oom_score_adj=995".to_owned(),
         format!("CPU: 3 PID: {pid} Comm: app Not tainted 4.9.0-14-amd64 #1 Debian 4.9.246-2"),
         "Call Trace:".into(),
         format!("Task in {path} killed as a result of limit of {path}"),
