@@ -1,7 +1,7 @@
 //! Prints the verdict and findings of every report in a file: `cargo run -p whodunit-case --example verdict -- kern.log`.
 
 use oom_report::{Assumptions, Scanner};
-use whodunit_case::assemble::{Context, container_key, incident};
+use whodunit_case::assemble::{Context, container_key, into_incident};
 use whodunit_case::incident::SourceKind;
 use whodunit_case::ledger::Ledger;
 
@@ -16,7 +16,7 @@ fn main() -> std::io::Result<()> {
         };
         Scanner::new(Assumptions::default()).scan(&bytes, 1, &mut |report| {
             let history = ledger.history(container_key(&report).as_deref());
-            let incident = incident(&report, &context, &history);
+            let incident = into_incident(report, &context, &history);
             if let Some(place) = ledger.seen(&incident) {
                 println!("{path}: the kill of {place} again");
                 return;

@@ -31,6 +31,20 @@ pub struct Context<'a> {
 
 /// Makes the incident of a report. `history` holds earlier kills, of any container, oldest first
 /// ([`crate::ledger::Ledger::history`] gives them; empty is fine). Same arguments, same incident.
+///
+/// ```
+/// use oom_report::{Assumptions, Scanner};
+/// use whodunit_case::assemble::{Context, incident};
+/// use whodunit_case::incident::{Killer, SourceKind};
+///
+/// let log = b"Mar  9 13:17:05 ip-172 kernel: [30320.358563] Memory cgroup out of memory: \
+///             Kill process 11190 (app) score 9 or sacrifice child\n";
+/// let context = Context { source: 0, kind: SourceKind::File, path: Some("kern.log") };
+/// let mut found = Vec::new();
+/// Scanner::new(Assumptions::default()).scan(log, 1, &mut |report| found.push(incident(&report, &context, &[])));
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].verdict.killer, Killer::KernelMemcg);
+/// ```
 pub fn incident(report: &OomReport, context: &Context<'_>, history: &[PastKill]) -> Incident {
     let (mut incident, ranking) = without_tables(report, context, history);
     incident.trigger = report.trigger.clone();

@@ -8,6 +8,7 @@ mod findings;
 pub mod incident;
 mod judge;
 pub mod ledger;
+mod node_list;
 mod ranking;
 mod remedies;
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) history: &'a [PastKill],
     /// The process that the kernel chose, before any that went with it.
     pub(crate) victim: Option<&'a Victim>,
+    /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
+    victim_pids: Vec<u32>,
     /// The victim's row in the task table.
     pub(crate) victim_task: Option<&'a Task>,
     /// Cgroup of the victim.
@@ -28,6 +30,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) limit_path: Option<&'a str>,
     pub(crate) limit_owner: CgroupOwner,
     pub(crate) page_kib: Option<u64>,
+    /// Log2 of the page size: tables have hundreds of rows, and a division each adds up.
+    page_shift: Option<u32>,
     pub(crate) split: Option<UsageSplit>,
     /// One row for each process, in the table's order.
     pub(crate) processes: Vec<&'a Task>,
@@ -63,26 +67,32 @@ impl<'a> Scene<'a> {
                 .as_ref()
                 .and_then(|system| system.page_size_bytes)
         });
-        let page_kib = page_bytes.map(|bytes| bytes / 1024).filter(|kib| *kib > 0);
+        let page_bytes = page_bytes.filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024);
+        let page_kib = page_bytes.map(|bytes| bytes / 1024);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
+        let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
+        victim_pids.sort_unstable();
         let mut scene = Self {
             report,
             context,
             history,
             victim,
+            victim_pids,
             victim_task: None,
             victim_path,
             victim_owner: owner(victim_path),
             limit_path,
             limit_owner: owner(limit_path),
             page_kib,
+            page_shift: page_bytes.map(u64::trailing_zeros),
             split: UsageSplit::of(report, page_kib),
             processes: processes(&report.tasks),
-            ranking: ranking(report),
+            ranking: Vec::new(),
             other_trigger: None,
         };
         scene.victim_task = victim.and_then(|victim| scene.row_of(victim));
         scene.other_trigger = scene.find_other_trigger();
+        scene.ranking = ranking(&scene);
         scene
     }
 
@@ -213,8 +223,8 @@ impl<'a> Scene<'a> {
 
     /// What a process weighs for the kernel: resident, swapped out, page tables. Source: `oom_badness`, mm/oom_kill.c.
     pub(crate) fn weight_pages(&self, task: &Task) -> u64 {
-        let tables = match (task.pgtables_bytes, self.page_kib) {
-            (Some(bytes), Some(page_kib)) => bytes / (page_kib * 1024),
+        let tables = match (task.pgtables_bytes, self.page_shift) {
+            (Some(bytes), Some(shift)) => bytes >> shift,
             _ => task
                 .nr_ptes
                 .unwrap_or(0)
@@ -227,10 +237,8 @@ impl<'a> Scene<'a> {
 
     /// Whether a row of the table is a victim of this report.
     pub(crate) fn is_victim(&self, task: &Task) -> bool {
-        self.report
-            .victims
-            .iter()
-            .any(|victim| victim.pid == task.pid || victim.pid == task.tgid)
+        let killed = |pid: u32| self.victim_pids.binary_search(&pid).is_ok();
+        killed(task.pid) || killed(task.tgid)
     }
 
     /// The victim's container or pod or unit in words; none when the report does not say, or it was in none.

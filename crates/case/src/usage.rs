@@ -206,11 +206,7 @@ fn of_memcg(memcg: &Memcg) -> Option<UsageSplit> {
         }
     }
     // NR_FILE_PAGES counts the swap cache, whose mapped pages `anon` counts too.
-    let swap_cache = if v2 {
-        get("swapcached").unwrap_or(0)
-    } else {
-        0
-    };
+    let swap_cache = get("swapcached").unwrap_or(0);
     let file = cache.map(|cache| {
         cache
             .saturating_sub(shmem.unwrap_or(0))

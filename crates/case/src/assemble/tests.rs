@@ -1,6 +1,8 @@
 //! The finished incident: id, places, owners, and how long it takes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::incident::{Cite, QosClass};
 use crate::sample::*;
@@ -137,4 +139,96 @@ fn a_thousand_reports_with_large_tables_take_little_time() {
         each < std::time::Duration::from_micros(1_000),
         "{each:?} a report"
     );
+}
+
+/// Numbers that a log can hold, hostile ones among them.
+fn numbers() -> impl Strategy<Value = Vec<u64>> {
+    let number = prop_oneof![
+        Just(0),
+        Just(1),
+        Just(u64::MAX),
+        Just(u64::MAX / 1024),
+        0..100_000u64,
+        any::<u64>()
+    ];
+    proptest::collection::vec(number, 64)
+}
+
+/// Puts the numbers in the place of those that the report has.
+fn overwrite(report: &mut OomReport, numbers: &[u64]) {
+    let mut next = numbers.iter().copied().cycle();
+    let mut take = || next.next().unwrap();
+    let optional = |number: u64| (number != 1).then_some(number);
+    for victim in &mut report.victims {
+        victim.total_vm_kib = optional(take());
+        victim.anon_rss_kib = optional(take());
+        victim.file_rss_kib = optional(take());
+        victim.shmem_rss_kib = optional(take());
+        victim.oom_score_adj = Some(take() as i32);
+    }
+    for task in &mut report.tasks {
+        task.rss_pages = take();
+        task.total_vm_pages = take();
+        task.swapents_pages = optional(take());
+        task.pgtables_bytes = optional(take());
+        task.nr_ptes = optional(take());
+        task.oom_score_adj = take() as i32;
+    }
+    if let Some(memcg) = &mut report.memcg {
+        for counter in [
+            &mut memcg.memory,
+            &mut memcg.memsw,
+            &mut memcg.kmem,
+            &mut memcg.swap,
+        ] {
+            counter.usage_kib = optional(take());
+            counter.limit_kib = optional(take());
+            counter.failcnt = optional(take());
+        }
+        let fields = memcg.stats.iter_mut().flat_map(|stats| &mut stats.fields.0);
+        fields.for_each(|(_, value)| *value = take());
+    }
+    if let Some(system) = &mut report.system {
+        system
+            .mem_info
+            .0
+            .iter_mut()
+            .for_each(|(_, value)| *value = take());
+        for zone in &mut system.zones {
+            zone.fields_kib
+                .0
+                .iter_mut()
+                .for_each(|(_, value)| *value = take());
+            zone.lowmem_reserve_pages
+                .iter_mut()
+                .for_each(|value| *value = take());
+        }
+        system.swap_free_kib = optional(take());
+        system.swap_total_kib = optional(take());
+    }
+    if let Some(trigger) = &mut report.trigger {
+        trigger.order = Some(take() as i32);
+    }
+    report.page_size_bytes = optional(take());
+    report.time.boot_us = optional(take());
+}
+
+proptest! {
+    #[test]
+    fn hostile_numbers_do_not_panic_and_leave_the_ledger_sound(numbers in numbers()) {
+        let past = PastKill::of(&judged(&figure_13()));
+        let v2 = container_v2(&[("anon", 1), ("anon_thp", 1), ("file", 1), ("shmem", 1), ("kernel", 1), ("sock", 1)]);
+        for mut report in [figure_13(), machine(), pod_limit(1, 2), v2] {
+            overwrite(&mut report, &numbers);
+            let incident = judged_after(&report, std::slice::from_ref(&past));
+            for part in &incident.usage_split {
+                prop_assert!(part.kib > 0);
+            }
+            prop_assert_eq!(incident.id.len(), 16);
+            let mut ledger = crate::ledger::Ledger::new(4);
+            prop_assert!(ledger.seen(&incident).is_none());
+            ledger.add(&incident);
+            prop_assert!(ledger.seen(&incident).is_some());
+        }
+    }
 }

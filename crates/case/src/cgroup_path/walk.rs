@@ -8,20 +8,20 @@ use crate::incident::QosClass;
 
 /// What the components so far have told.
 #[derive(Default)]
-pub(super) struct Walk {
+pub(super) struct Walk<'p> {
     owner: CgroupOwner,
     /// Name of the component before, as it stands in the path.
-    parent: SmolStr,
+    parent: &'p str,
     /// The first component.
-    first: SmolStr,
+    first: &'p str,
     depth: usize,
 }
 
-impl Walk {
-    pub(super) fn step(&mut self, component: &str, end: usize) {
+impl<'p> Walk<'p> {
+    pub(super) fn step(&mut self, component: &'p str, end: usize) {
         self.depth += 1;
         if self.depth == 1 {
-            self.first = SmolStr::new(component);
+            self.first = component;
         }
         let matched = self.slice_of_kubepods(component, end)
             || self.colon_form(component, end)
@@ -30,7 +30,7 @@ impl Walk {
         if !matched {
             self.plain(component);
         }
-        self.parent = SmolStr::new(component);
+        self.parent = component;
     }
 
     pub(super) fn finish(mut self) -> CgroupOwner {
@@ -224,7 +224,7 @@ impl Walk {
     fn by_parent(&mut self, component: &str, end: usize) -> bool {
         let inside = self.owner.level == Level::Container;
         let id = || Some(SmolStr::new(component));
-        match self.parent.as_str() {
+        match self.parent {
             // The runtimes' own parents, at the top or inside of a node container.
             "docker" | "actions_job" if is_container_id(component) => {
                 self.enter_nested();

@@ -159,7 +159,7 @@ fn machine_not_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     ]
     .into_iter()
     .flatten()
-    .sum::<u64>();
+    .fold(0, u64::saturating_add);
     let used = match rss {
         0 => String::new(),
         _ => format!(" It had {} resident.", human(rss)),

@@ -110,8 +110,12 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
             .iter()
             .filter(|zone| !zone.in_reach() && !zone.is_short())
     };
-    let free: u64 = in_reach().map(|zone| zone.free_kib).sum();
-    let elsewhere: u64 = out_of_reach().map(|zone| zone.free_kib).sum();
+    let free: u64 = in_reach()
+        .map(|zone| zone.free_kib)
+        .fold(0, u64::saturating_add);
+    let elsewhere: u64 = out_of_reach()
+        .map(|zone| zone.free_kib)
+        .fold(0, u64::saturating_add);
     let (code, severity, title, detail) = match shortage {
         Shortage::Machine => (
             "machine-out-of-memory",
@@ -230,12 +234,12 @@ fn hugetlb_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .huge_pages
         .iter()
         .map(|pages| pages.total.saturating_mul(pages.size_kib))
-        .sum();
+        .fold(0, u64::saturating_add);
     let free: u64 = system
         .huge_pages
         .iter()
         .map(|pages| pages.free.saturating_mul(pages.size_kib))
-        .sum();
+        .fold(0, u64::saturating_add);
     let share = percent(pool, split.usage_kib);
     if share < 10 {
         return;

@@ -17,6 +17,7 @@ struct Usage<'a> {
 }
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    own_limit(scene, found);
     let shared = scene.is_memcg()
         && (scene.limit_of_outer_container()
             || matches!(
@@ -37,6 +38,25 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     } else {
         by_process(scene, found);
     }
+}
+
+/// A container's own limit counts nothing of its neighbours.
+fn own_limit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let in_pod = scene.limit_owner.level == Level::Container && scene.limit_owner.pod_uid.is_some();
+    if !scene.is_memcg() || !in_pod || scene.limit_of_outer_container() {
+        return;
+    }
+    found.push(
+        finding(
+            "neighbours-innocent",
+            Severity::Info,
+            "Only this container counts towards the limit: sidecars and other pods have no part in it",
+            "The limit that was hit is the container's own. What neighbours use is charged to them; the one exception is a file in a \
+             shared tmpfs, which is charged to the container that touched it first.",
+        )
+        .text("by", "limit")
+        .cite(scene, [scene.constraint_line()]),
+    );
 }
 
 /// Containers with their usage, largest first. Only kernels before 5.3 print statistics for every cgroup.

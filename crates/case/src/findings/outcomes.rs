@@ -41,19 +41,30 @@ fn group_kill(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
         ),
     };
+    let in_kubernetes = scene.victim_owner.kubernetes || scene.limit_owner.kubernetes;
+    // kubernetes/kubernetes#117793 (1.28), #126096 (1.32); systemd.service(5), OOMPolicy= (243).
+    let set_by = match in_kubernetes {
+        true => {
+            "The kubelet sets memory.oom.group for containers on cgroup v2 since Kubernetes 1.28; singleProcessOOMKill in its \
+             configuration (1.32) turns that off."
+        }
+        false => {
+            "systemd sets memory.oom.group for units with OOMPolicy=kill; container runtimes set it when asked to."
+        }
+    };
     let mut draft = finding(
         "group-kill",
         Severity::Warning,
         format!(
             "memory.oom.group is set: the whole cgroup was killed, {} {}",
             victims.len(),
-            if victims.len() == 1 { "process" } else { "processes" }
+            if victims.len() == 1 {
+                "process"
+            } else {
+                "processes"
+            }
         ),
-        // kubernetes/kubernetes#117793 (1.28), #126096 (1.32).
-        format!(
-            "{along} The kubelet sets memory.oom.group for containers on cgroup v2 since Kubernetes 1.28; singleProcessOOMKill in its \
-             configuration (1.32) turns that off."
-        ),
+        format!("{along} {set_by}"),
     )
     .number("victims", victims.len() as u64);
     if let Some(group) = group {

@@ -55,9 +55,11 @@ fn same_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .map(|(from, to)| from.saturating_sub(*to))
         .collect();
     let number = intervals.len() as u64;
-    let mean = intervals.iter().sum::<u64>() / number.max(1);
+    // The intervals add up to the age of the oldest.
+    let whole = ages.first().copied().unwrap_or(0);
+    let mean = whole / number.max(1);
     let last = intervals.last().copied().unwrap_or(0);
-    let earlier = (intervals.iter().sum::<u64>() - last) / number.saturating_sub(1).max(1);
+    let earlier = whole.saturating_sub(last) / number.saturating_sub(1).max(1);
     let pace = match number {
         0 | 1 => "once",
         _ if last.saturating_mul(5) < earlier.saturating_mul(4) => "faster",

@@ -147,6 +147,9 @@ fn limit(scene: &Scene<'_>) -> String {
             format!("because {outer}, which this one runs in, reached its memory limit{size}")
         }
         Level::Container => format!("because the container reached its own memory limit{size}"),
+        Level::Pod if owner.pod_uid == scene.victim_owner.pod_uid => {
+            format!("because that pod as a whole reached the pod's memory limit{size}")
+        }
         Level::Pod => {
             let pod = whom(owner).unwrap_or_else(|| "the pod".into());
             format!("because {pod} as a whole reached the pod's memory limit{size}")

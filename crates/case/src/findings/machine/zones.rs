@@ -2,6 +2,7 @@
 
 use oom_report::report::{SystemMemory, Trigger, Zone};
 
+use crate::node_list;
 use crate::size::human;
 
 /// Zone types in the kernel's order. Source: `enum zone_type`, include/linux/mmzone.h.
@@ -89,8 +90,9 @@ pub(super) fn check<'a>(
         .unsigned_abs();
     let mems = trigger.and_then(|trigger| trigger.mems_allowed.as_deref());
     let nodemask = trigger.and_then(|trigger| trigger.nodemask.as_deref());
-    let allowed =
-        |list: Option<&str>, node: u32| list.is_none_or(|list| in_list(list, node).unwrap_or(true));
+    let allowed = |list: Option<&str>, node: u32| {
+        list.is_none_or(|list| node_list::holds(list, node).unwrap_or(true))
+    };
     let types = configured_types(system);
     system
         .zones
@@ -163,16 +165,4 @@ fn configured_types(system: &SystemMemory) -> Vec<usize> {
                     .any(|zone| TYPES.get(*at).is_some_and(|name| *name == zone.name))
         })
         .collect()
-}
-
-/// Whether a list like `0-2,5` holds the number; none when it cannot be read.
-fn in_list(list: &str, node: u32) -> Option<bool> {
-    for part in list.split(',') {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to): (u32, u32) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-        if (from..=to).contains(&node) {
-            return Some(true);
-        }
-    }
-    Some(false)
 }
