@@ -20,6 +20,8 @@ const PATIENCE: u32 = 512;
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
 const GAP_US: u64 = 10_000_000;
+/// A report whose last line is longer ago is not one that runs beside the next.
+const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.
 const WAITING: usize = 16;
 /// Victims remembered, to know a quoted kill line when it comes.
@@ -206,11 +208,32 @@ impl Assembler {
                 at += 1;
             }
         }
+        // Another machine's report that is all but over gets little more time.
+        for draft in self
+            .drafts
+            .iter_mut()
+            .filter(|draft| draft.stage >= Stage::Killed)
+        {
+            draft.foreign += PATIENCE_AFTER_KILL / 2;
+        }
+        // A report that stopped a second ago lost its end; one that stopped just now may go on.
+        let mut at = 0;
+        while let Some(draft) = self.drafts.get(at) {
+            let pause_us = match (draft.last_boot_us, frame.boot_us) {
+                (Some(last), Some(now)) => now.saturating_sub(last),
+                _ => 0,
+            };
+            if draft.could_hold(frame) && draft.stage < Stage::Killed && pause_us > PAUSE_US {
+                self.conclude(at);
+            } else {
+                at += 1;
+            }
+        }
         let rivals: Vec<usize> = self
             .drafts
             .iter()
             .enumerate()
-            .filter(|(_, draft)| draft.could_hold(frame))
+            .filter(|(_, draft)| draft.could_hold(frame) && draft.stage < Stage::Killed)
             .map(|(at, _)| at)
             .collect();
         let at = self.open(frame);
@@ -246,7 +269,11 @@ impl Assembler {
             }
             return self.grow_impatient();
         }
-        let Some(at) = self.holder(frame) else {
+        let continued = self
+            .drafts
+            .iter()
+            .rposition(|draft| draft.goes_on_with(frame));
+        let Some(at) = continued.or_else(|| self.holder(frame)) else {
             if line.opens()
                 || self.opening && !matches!(line, KernelLine::Other | KernelLine::Suppressed)
             {
@@ -307,6 +334,45 @@ impl Assembler {
             self.conclude(at);
             return self.body(line, frame, number, cut);
         }
+        self.entangle();
+        self.body(line, frame, number, cut);
+    }
+
+    /// Whether a report that began inside another is whole, and so all its own: the other one lost its end, and is over.
+    fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
+        let own = self
+            .draft(at)
+            .and_then(|draft| draft.report.trigger.as_ref())
+            .and_then(|trigger| trigger.pid);
+        let others = || {
+            self.drafts
+                .iter()
+                .enumerate()
+                .filter(|(other, draft)| *other != at && draft.firm.is_some())
+        };
+        let anothers = others().any(|(_, draft)| {
+            draft
+                .report
+                .trigger
+                .as_ref()
+                .is_some_and(|trigger| trigger.pid == Some(pid))
+                && own != Some(pid)
+        });
+        let newest = others().all(|(other, _)| other < at);
+        if anothers || !newest || !self.draft(at).is_some_and(Draft::is_whole) {
+            return false;
+        }
+        // Their indices are all before this one's.
+        self.drafts.iter_mut().for_each(|draft| {
+            if draft.firm.take().is_some() && draft.stage < Stage::Decision {
+                draft.foreign = PATIENCE;
+            }
+        });
+        true
+    }
+
+    /// Takes back what the reports that run into each other got since the second began.
+    fn entangle(&mut self) {
         for draft in &mut self.drafts {
             match draft.firm.take() {
                 Some(firm) => *draft = *firm,
@@ -316,7 +382,6 @@ impl Assembler {
             draft.report.doubts.push((Doubt::Interleaved, None));
         }
         self.tangle = Some(Tangle::default());
-        self.body(line, frame, number, cut);
     }
 
     fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
@@ -354,6 +419,14 @@ impl Assembler {
                 }
             })
         });
+        if let Some(at) =
+            holder.filter(|at| self.draft(*at).is_some_and(|draft| draft.firm.is_some()))
+        {
+            if !self.stands_apart(at, killed.pid) {
+                self.entangle();
+                return self.killed_in_tangle(killed, frame, number);
+            }
+        }
         let at = match holder {
             Some(at) => at,
             None => {
@@ -594,7 +667,13 @@ impl Assembler {
         if !draft.is_oom() {
             return;
         }
-        self.waiting.push_back(draft.finish());
+        let report = draft.finish();
+        let place = self
+            .waiting
+            .iter()
+            .rposition(|earlier| earlier.text.first_line() < report.text.first_line())
+            .map_or(0, |at| at + 1);
+        self.waiting.insert(place, report);
         self.release();
     }
 
@@ -606,7 +685,12 @@ impl Assembler {
                 .iter()
                 .all(|victim| victim.reaped.is_some() || victim.reap_failed)
                 && !first.victims.is_empty();
-            if !done && self.waiting.len() <= WAITING {
+            let line = first.text.first_line();
+            let earlier_open = self
+                .drafts
+                .iter()
+                .any(|draft| draft.report.text.first_line() < line);
+            if (!done || earlier_open) && self.waiting.len() <= WAITING {
                 return;
             }
             self.ready.extend(self.waiting.pop_front());

@@ -119,6 +119,15 @@ impl Draft {
             && frame.framed == (self.origin != Origin::Unverified || frame.framed)
     }
 
+    /// Whether a bare, indented line goes on with the record before it: dmesg and journalctl print the later lines of a
+    /// record so. Raw records and the journal have them inside.
+    pub(crate) fn goes_on_with(&self, frame: &Frame<'_>) -> bool {
+        self.stats_open
+            && self.origin != Origin::Kernel
+            && !frame.framed
+            && frame.text.starts_with(b"  ")
+    }
+
     /// Keeps the line's text and notes that the report went on.
     pub(crate) fn keep(&mut self, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.foreign = 0;
@@ -181,6 +190,17 @@ impl Draft {
                 self.keep(frame, number);
                 self.trigger().hardware = Some(text(hardware)).filter(|_| !cut);
                 Taken::Yes
+            }
+            // The kernel prints who it was before how it came there: this call trace is another report's.
+            KernelLine::StackMark | KernelLine::StackFrame(_)
+                if self.firm.is_some()
+                    && self
+                        .report
+                        .trigger
+                        .as_ref()
+                        .is_some_and(|known| known.cpu_line.is_none()) =>
+            {
+                Taken::Conflict
             }
             KernelLine::StackMark | KernelLine::Registers => {
                 if self.stage > Stage::Stack || self.stage == Stage::Nothing {
@@ -292,8 +312,21 @@ impl Draft {
             return Taken::Conflict;
         }
         let index = self.enter(Stage::Header, frame, number);
+        // Framing whose start is lost leaves its last bracket or quote before the name.
+        let comm = match header
+            .comm
+            .iter()
+            .rposition(|byte| matches!(byte, b']' | b'"'))
+        {
+            Some(at) if !frame.framed => header
+                .comm
+                .get(at + 1..)
+                .unwrap_or_default()
+                .trim_ascii_start(),
+            _ => header.comm,
+        };
         let trigger = self.trigger();
-        trigger.comm = text(header.comm);
+        trigger.comm = text(comm);
         trigger.gfp_mask = header.gfp_mask;
         trigger.gfp_flags = header
             .gfp_flags
@@ -389,21 +422,16 @@ impl Draft {
     /// Rows that mean something only behind the line that announces them.
     fn take_row_of_open_list(&mut self, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
         if self.stats_open && self.stage == Stage::Memory {
-            let found = read_stat(frame.text)
-                .filter(|_| !cut)
-                .map(|row| (row, StatUnit::Bytes));
-            // v1 from 5.2 on prints `cache 1234` rows; builds between print `cache:1234KB` rows.
-            let found = found.or_else(|| {
-                let row = memcg::read_inline(frame.text, cut).0;
-                (row.len() == 1).then(|| row.into_iter().next().map(|row| (row, StatUnit::KB)))?
-            });
-            if let Some((row, unit)) = found {
+            let rows = stat_rows(frame.text, cut);
+            if !rows.is_empty() {
                 self.keep(frame, number);
                 if let Some(stats) = self.memcg().stats.last_mut() {
-                    if stats.fields.is_empty() {
-                        stats.unit = unit;
+                    for (row, unit) in rows {
+                        if stats.fields.is_empty() {
+                            stats.unit = unit;
+                        }
+                        stats.fields.0.push(row);
                     }
-                    stats.fields.0.push(row);
                 }
                 return Taken::Yes;
             }
@@ -613,6 +641,21 @@ impl Draft {
         self.stage = self.stage.min(Stage::Header);
     }
 
+    /// Whether all sections before the kill line are there.
+    pub(crate) fn is_whole(&self) -> bool {
+        let report = &self.report;
+        let trigger = report.trigger.as_ref();
+        let memory = report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| memcg.memory.line.is_some())
+            || self.mem_info_seen;
+        trigger.is_some_and(|trigger| {
+            trigger.line.is_some() && trigger.cpu_line.is_some() && !trigger.stack.is_empty()
+        }) && memory
+            && !report.tasks.is_empty()
+    }
+
     fn note_cause(&mut self, cause: Cause) {
         if cause != Cause::Unsaid {
             self.cause = cause;
@@ -633,6 +676,35 @@ impl Draft {
             Cause::Unsaid => false,
         }
     }
+}
+
+/// The rows of memory.stat in one line of a log. 5.2 to 6.7 print the whole file as one record: its line ends come as
+/// they are (raw records, the journal) or as `#012` (rsyslog).
+fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
+    let mut rows = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        let mut rest = line;
+        while !rest.is_empty() {
+            let end = memchr::memmem::find(rest, b"#012");
+            let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+            rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
+            // The last row of a cut line may have lost digits.
+            let whole = !cut || !rest.is_empty();
+            // v1 builds between the two forms print `cache:1234KB` rows.
+            let found = read_stat(row)
+                .filter(|_| whole)
+                .map(|row| (row, StatUnit::Bytes))
+                .or_else(|| {
+                    let mut inline = memcg::read_inline(row, cut).0.into_iter();
+                    inline
+                        .next()
+                        .filter(|_| inline.next().is_none())
+                        .map(|row| (row, StatUnit::KB))
+                });
+            rows.extend(found);
+        }
+    }
+    rows
 }
 
 fn fill(victim: &mut Victim, killed: &Killed<'_>) {

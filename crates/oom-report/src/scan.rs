@@ -318,7 +318,7 @@ impl Scanner {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.read_line(line, position.lines + 1, cut);
         position.offset += length;
-        position.lines += u64::from(!cut);
+        position.lines += 1;
         true
     }
 
@@ -327,17 +327,23 @@ impl Scanner {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
-        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
-        if !frame.framed && !line.is_empty() && is_unclear(line, cut) {
-            if let Some(prefix) = self.prefix_of(line) {
-                self.prefix = Some(prefix);
-                let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
-                return self.assembler.feed(&frame, number, cut);
-            }
-            let frame = frame::Frame::bare(line);
-            return self.assembler.feed(&frame, number, cut);
-        }
+        let learned = self.prefix_if_needed(line, cut);
+        let prefix = learned.as_deref().or(self.prefix.as_deref());
+        let frame = frame::frame(line, prefix, &mut self.scratch);
         self.assembler.feed(&frame, number, cut);
+        // Noise teaches nothing: only the lines of a report show what stands before them.
+        if learned.is_some() && self.assembler.is_active() {
+            self.prefix = learned;
+        }
+    }
+
+    /// The prefix of a line that says nothing as it stands, nor behind the prefix known.
+    fn prefix_if_needed(&mut self, line: &[u8], cut: bool) -> Option<Vec<u8>> {
+        let framed = frame::frame(line, self.prefix.as_deref(), &mut self.scratch).framed;
+        if framed || line.is_empty() || !is_unclear(line, cut) {
+            return None;
+        }
+        self.prefix_of(line)
     }
 
     /// What a shipper put before this line: by its form, its words, or by the length of the last line's.

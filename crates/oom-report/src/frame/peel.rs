@@ -336,8 +336,11 @@ fn host_and_tag<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>) -> Option<Nex
     Some(Next::Kernel)
 }
 
+/// Host, tag, whether a pid follows the tag, and the rest.
+type HostTag<'a> = (&'a [u8], &'a [u8], bool, &'a [u8]);
+
 /// Splits `host tag[pid]: rest`; says whether there was a pid.
-fn split_host_tag(mut cursor: Cursor<'_>) -> Option<(&[u8], &[u8], bool, &[u8])> {
+fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
     let host = cursor.take_while(|byte| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':')
     });

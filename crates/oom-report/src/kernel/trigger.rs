@@ -127,10 +127,18 @@ pub(crate) fn read_cpu(line: &[u8]) -> Option<KernelLine<'_>> {
     .or_else(|| line.starts_with(b"Call ").then_some(KernelLine::StackMark))
 }
 
+/// RHEL and Debian put `Kdump: loaded` between name and taint (dump_stack_print_info with CONFIG_CRASH_DUMP).
+fn without_kdump(comm: &[u8]) -> &[u8] {
+    comm.strip_suffix(b" Kdump: loaded")
+        .or_else(|| comm.strip_suffix(b" Kdump: not loaded"))
+        .unwrap_or(comm)
+}
+
 /// `hog Not tainted 6.1.0-18-amd64 #1` or `hog Tainted: G  W  5.10.0 #1`.
 fn comm_and_release(cursor: Cursor<'_>) -> Option<(&[u8], Option<&[u8]>)> {
     let mut plain = cursor;
     if let Some(comm) = plain.until_last(b" Not tainted") {
+        let comm = without_kdump(comm);
         plain.spaces();
         let release = plain.word();
         // A release at the very end of the line may be cut.
@@ -138,7 +146,7 @@ fn comm_and_release(cursor: Cursor<'_>) -> Option<(&[u8], Option<&[u8]>)> {
         return Some((comm, whole.then_some(release)));
     }
     let mut tainted = cursor;
-    let comm = tainted.until_last(b" Tainted: ")?;
+    let comm = without_kdump(tainted.until_last(b" Tainted: ")?);
     // Flags are single capital letters; the release is the first word that begins with a digit.
     loop {
         tainted.spaces();

@@ -26,6 +26,10 @@ impl Scanner {
         {
             return;
         }
+        let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let prefix = self
+            .prefix_if_needed(opener, false)
+            .or_else(|| self.prefix.clone());
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));
         let mut at = position.offset;
         let mut earliest = position.offset;
@@ -43,7 +47,7 @@ impl Scanner {
             }
             let line = bytes.get(start..at - 1).unwrap_or_default();
             at = start;
-            match self.is_body(line.strip_suffix(b"\r").unwrap_or(line)) {
+            match self.is_body(line.strip_suffix(b"\r").unwrap_or(line), prefix.as_deref()) {
                 Body::Part => {
                     earliest = start;
                     earliest_lines = count as u64;
@@ -60,8 +64,9 @@ impl Scanner {
         }
     }
 
-    fn is_body(&mut self, line: &[u8]) -> Body {
-        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+    fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>) -> Body {
+        let learned = self.prefix_if_needed(line, false);
+        let frame = frame::frame(line, learned.as_deref().or(prefix), &mut self.scratch);
         if frame.believed() == frame::Origin::Other {
             return Body::Foreign;
         }

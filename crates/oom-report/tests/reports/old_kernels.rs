@@ -151,3 +151,37 @@ fn sysrq_is_told_by_the_order() {
     assert_eq!(report.scope, Some(Scope::Sysrq));
     assert_eq!(report.memcg.unwrap().victim_path.as_deref(), Some("/a"));
 }
+
+/// 5.2 to 6.7 print memory.stat as one record with line ends in it; every log shows them in its own way.
+#[test]
+fn statistics_in_one_record_are_read_in_every_form() {
+    let stamp = "[   11.000000] ";
+    let header = "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0";
+    let usage = "memory: usage 65536kB, limit 65536kB, failcnt 32";
+    let stats = "Memory cgroup stats for /a:";
+    let kill = "Memory cgroup out of memory: Killed process 7 (x) total-vm:1000kB, anon-rss:800kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:8kB oom_score_adj:0";
+    let tag = "Nov 24 05:00:00 node-1 kernel: ";
+    let dmesg = format!(
+        "{stamp}{header}\n{stamp}{usage}\n{stamp}{stats}\n{stamp}anon 67051520\n               file 4096\n               kernel_stack 16384\n{stamp}{kill}\n"
+    );
+    let syslog = format!(
+        "{tag}{header}\n{tag}{usage}\n{tag}{stats}\n{tag}anon 67051520#012file 4096#012kernel_stack 16384\n{tag}{kill}\n"
+    );
+    let journalctl = format!(
+        "{tag}{header}\n{tag}{usage}\n{tag}{stats}\n{tag}anon 67051520\n                                file 4096\n                                kernel_stack 16384\n{tag}{kill}\n"
+    );
+    let raw = format!(
+        "4,1,11,-;{header}\n6,2,12,-;{usage}\n6,3,13,-;{stats}\n6,4,14,-;anon 67051520\\x0afile 4096\\x0akernel_stack 16384\n3,5,15,-;{kill}\n"
+    );
+    for log in [dmesg, syslog, journalctl, raw] {
+        let report = scan_one(log.as_bytes());
+        let fields = &report.memcg.as_ref().unwrap().stats[0].fields;
+        assert_eq!(fields.0.len(), 3, "{log}");
+        assert_eq!(
+            (fields.get("anon"), fields.get("kernel_stack")),
+            (Some(67_051_520), Some(16_384)),
+            "{log}"
+        );
+        assert_eq!(report.victims.len(), 1);
+    }
+}

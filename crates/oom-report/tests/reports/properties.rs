@@ -133,14 +133,14 @@ fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<(), String> {
         }
         Ok(())
     };
-    let mut last = Err("no report".to_owned());
+    let mut reasons = Vec::new();
     for report in whole {
-        last = fits(report);
-        if last.is_ok() {
-            return Ok(());
+        match fits(report) {
+            Ok(()) => return Ok(()),
+            Err(reason) => reasons.push(reason),
         }
     }
-    last
+    Err(reasons.join("; "))
 }
 
 fn any_log() -> impl Strategy<Value = String> {
@@ -214,7 +214,7 @@ proptest! {
         }
         for report in scan(&mixed) {
             if let Err(fact) = no_fact_is_new(&report, &whole) {
-                prop_assert!(false, "{}: {fact}\n{}", form.name, String::from_utf8_lossy(&mixed));
+                prop_assert!(false, "{}: {fact}: {report:#?}", form.name);
             }
         }
     }
@@ -242,4 +242,41 @@ fn segments_and_threads_do_not_matter() {
     }
     assert_eq!(streamed(&log, 1 << 20), slow);
     assert_eq!(facts(&slow.0[7]), facts(&scan_one(&report)));
+}
+#[test]
+fn dbg() {
+    let log = wrap(&FORMS[0], &records(CONTAINER_LIMIT));
+    for start in 0..log.len() / 2 {
+        let l = &log[start..];
+        let s = slow(l);
+        for (name, r) in [("fast", fast(l, 1)), ("stream", streamed(l, 1))] {
+            if r != s {
+                println!(
+                    "{name} {start} {} {} lines {} {}",
+                    r.0.len(),
+                    s.0.len(),
+                    r.1,
+                    s.1
+                );
+                for x in &r.0 {
+                    println!(
+                        "  {:?}-{:?} {}",
+                        x.text.first_line(),
+                        x.text.last_line(),
+                        x.text.len()
+                    );
+                }
+                for x in &s.0 {
+                    println!(
+                        "  s {:?}-{:?} {}",
+                        x.text.first_line(),
+                        x.text.last_line(),
+                        x.text.len()
+                    );
+                }
+                println!("{:?}", String::from_utf8_lossy(&l[..300]));
+                panic!();
+            }
+        }
+    }
 }
