@@ -27,9 +27,13 @@ impl Scanner {
             return;
         }
         let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let prefix = self
-            .prefix_if_needed(opener, false)
-            .or_else(|| self.prefix.clone());
+        let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
+        let prefix = self.prefix_if_needed(opener, false).or_else(|| self.prefix.clone());
+        // A needle in a line that opens nothing proves nothing of the lines before.
+        let frame = frame::frame(opener, prefix.as_deref(), &mut self.scratch);
+        if frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens() {
+            return;
+        }
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));
         let mut at = position.offset;
         let mut earliest = position.offset;
