@@ -359,7 +359,11 @@ impl Assembler {
                 && own != Some(pid)
         });
         let newest = others().all(|(other, _)| other < at);
-        if anothers || !newest || !self.draft(at).is_some_and(Draft::is_whole) {
+        // Without the kernel's clock nothing shows that the other one is over, and not just waiting for its turn.
+        let clock = self
+            .draft(at)
+            .is_some_and(|draft| draft.last_boot_us.is_some());
+        if anothers || !newest || !clock || !self.draft(at).is_some_and(Draft::is_whole) {
             return false;
         }
         // Their indices are all before this one's.

@@ -213,6 +213,20 @@ impl Draft {
                 if self.stage > Stage::Stack || self.stage == Stage::Nothing {
                     return Taken::Foreign;
                 }
+                // No kernel function of this path calls itself: a second one is another report's.
+                let known = self
+                    .report
+                    .trigger
+                    .as_ref()
+                    .map(|trigger| trigger.stack.as_slice())
+                    .unwrap_or_default();
+                if self.firm.is_some()
+                    && function.is_some_and(|function| {
+                        known.iter().any(|known| known.as_bytes() == function)
+                    })
+                {
+                    return Taken::Conflict;
+                }
                 self.stage = Stage::Stack;
                 self.keep(frame, number);
                 if let Some(function) = function {
@@ -324,6 +338,13 @@ impl Draft {
                 .unwrap_or_default()
                 .trim_ascii_start(),
             _ => header.comm,
+        };
+        // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
+        // its last word is the name's, or at least its end. The `CPU:` line settles it.
+        let doubtful = comm.len() > 15 || (number == 1 && !frame.framed);
+        let comm = match comm.iter().rposition(u8::is_ascii_whitespace) {
+            Some(at) if doubtful => comm.get(at + 1..).unwrap_or(comm),
+            _ => comm,
         };
         let trigger = self.trigger();
         trigger.comm = text(comm);

@@ -20,6 +20,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
 const KEPT_BEHIND: usize = 256 * 1024;
 /// A stream's line or journal entry longer than this is given up.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
+/// A journal entry is looked for no further back than this.
+const LONGEST_ENTRY: usize = 128 * 1024;
 /// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
 const COMM_BYTES: usize = 15;
 
@@ -216,11 +218,7 @@ impl Scanner {
                 let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else {
                     break;
                 };
-                let start = self.record_start(
-                    bytes,
-                    hit.offset,
-                    position.floor.max(position.offset.min(hit.offset)),
-                );
+                let start = record_start(bytes, hit.offset, position.floor.min(hit.offset));
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
@@ -249,33 +247,6 @@ impl Scanner {
         while let Some(report) = self.assembler.next_ready() {
             sink(report);
         }
-    }
-
-    /// Start of the line or journal entry that holds `offset`, not before `floor`.
-    fn record_start(&self, bytes: &[u8], offset: usize, floor: usize) -> usize {
-        let before = bytes.get(floor..offset).unwrap_or_default();
-        let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-        let rest = bytes.get(line..).unwrap_or_default();
-        // In an export entry the text is one of several lines; a binary text does not even begin its line.
-        let field = rest
-            .iter()
-            .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
-        let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
-            || rest.get(..9).is_some_and(|head| head.contains(&0));
-        if maybe_entry {
-            let within = bytes.get(floor..line).unwrap_or_default();
-            if let Some(at) = memchr::memmem::rfind(within, b"\n__CURSOR=") {
-                return floor + at + 1;
-            }
-            if within.starts_with(journal_export::START) {
-                return floor;
-            }
-            // The first entry of a log whose start is lost.
-            if rest.starts_with(b"MESSAGE=") {
-                return memchr::memmem::rfind(within, b"\n\n").map_or(floor, |at| floor + at + 2);
-            }
-        }
-        line
     }
 
     /// Reads the line or entry at `position` and moves behind it. `false` when it is not all there yet.
@@ -396,6 +367,39 @@ impl Stream {
             self.skipping = true;
         }
     }
+}
+
+/// Start of the line or journal entry that holds `offset`, not before `floor`.
+fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
+    let before = bytes.get(floor..offset).unwrap_or_default();
+    let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    let rest = bytes.get(line..).unwrap_or_default();
+    // In an export entry the text is one of several lines; a binary text does not even begin its line.
+    let field = rest
+        .iter()
+        .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
+    let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
+        || rest.get(..9).is_some_and(|head| head.contains(&0));
+    if !maybe_entry {
+        return line;
+    }
+    let earliest = floor.max(line.saturating_sub(LONGEST_ENTRY));
+    let within = bytes.get(earliest..line).unwrap_or_default();
+    let start = match memchr::memmem::rfind(within, b"\n__CURSOR=") {
+        Some(at) => earliest + at + 1,
+        None if within.starts_with(journal_export::START) => earliest,
+        // The first entry of a log whose start is lost.
+        None if rest.starts_with(b"MESSAGE=") => {
+            memchr::memmem::rfind(within, b"\n\n").map_or(earliest, |at| earliest + at + 2)
+        }
+        None => return line,
+    };
+    // The entry must reach as far as the needle; else this is a line that only looks like a field.
+    let reaches = bytes
+        .get(start..)
+        .and_then(|entry| journal_export::read(entry, true))
+        .is_some_and(|entry| start + entry.length > offset);
+    if reaches { start } else { line }
 }
 
 /// Whether an export entry stands here.

@@ -28,7 +28,9 @@ impl Scanner {
         }
         let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
-        let prefix = self.prefix_if_needed(opener, false).or_else(|| self.prefix.clone());
+        let prefix = self
+            .prefix_if_needed(opener, false)
+            .or_else(|| self.prefix.clone());
         // A needle in a line that opens nothing proves nothing of the lines before.
         let frame = frame::frame(opener, prefix.as_deref(), &mut self.scratch);
         if frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens() {
