@@ -242,8 +242,14 @@ fn memcg_info(memcg: &Memcg, scene: &Scene<'_>) -> MemcgInfo {
     }
 }
 
-fn meanings(_memcg: &Memcg) -> BTreeMap<String, &'static str> {
-    BTreeMap::new()
+fn meanings(memcg: &Memcg) -> BTreeMap<String, &'static str> {
+    let names = memcg
+        .stats
+        .iter()
+        .flat_map(|stats| stats.fields.0.iter().map(|(name, _)| name.as_str()));
+    names
+        .filter_map(|name| Some((name.to_owned(), oom_report::memcg_stat::meaning(name)?)))
+        .collect()
 }
 
 fn victims(report: &OomReport, scene: &Scene<'_>) -> Vec<VictimInfo> {

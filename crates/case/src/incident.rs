@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use oom_report::report::{
-    Doubt, MemcgStats, Missing, Outcome, Provenance, Reaped, Scope, SystemMemory, Task, Trigger,
+    Doubt, MemcgStats, Missing, Outcome, Provenance, Reaped, Scope, StatUnit, SystemMemory, Task,
+    Trigger,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -324,6 +325,15 @@ pub struct MemcgInfo {
     pub stats: Vec<MemcgStats>,
     /// One-line meaning of every field name that occurs in `stats`.
     pub meanings: BTreeMap<String, &'static str>,
+}
+
+/// A statistic as a size in KiB; `None` for those that count events.
+pub fn stat_kib(stats: &MemcgStats, name: &str, value: u64) -> Option<u64> {
+    oom_report::memcg_stat::lookup(name).filter(|field| field.is_size)?;
+    Some(match stats.unit {
+        StatUnit::KB => value,
+        StatUnit::Bytes => value / 1024,
+    })
 }
 
 /// A process that was killed.

@@ -15,6 +15,7 @@ const SIGNED_POINTS: KernelVersion = KernelVersion {
     major: 5,
     minor: 9,
     patch: 0,
+    distribution: None,
 };
 
 /// The table's processes, most killable first, in the table's order where they are equal. Empty without a table, and

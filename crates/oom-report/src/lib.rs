@@ -11,6 +11,7 @@ mod frame;
 pub mod gfp;
 mod kernel;
 pub mod kernel_version;
+pub mod memcg_stat;
 pub mod month_names;
 pub mod report;
 mod scan;

@@ -31,6 +31,8 @@ pub struct Looks {
     pub width: u16,
     /// Escape sequences for colour.
     pub colored: bool,
+    /// The locale has more than ASCII.
+    pub unicode: bool,
 }
 
 impl Looks {
@@ -42,6 +44,7 @@ impl Looks {
             all: arguments.all,
             width: arguments.width.map_or_else(terminal::width, Into::into),
             colored: terminal::colored(arguments.color),
+            unicode: terminal::unicode(),
         }
     }
 }

@@ -92,3 +92,15 @@ fn ending_on_broken_pipe<T>(result: io::Result<T>) -> io::Result<T> {
         other => other,
     }
 }
+
+/// Whether the locale's characters are Unicode's: of these variables the first that is set decides (locale(7)). With
+/// none of them set, nearly every terminal of today still shows it.
+pub fn unicode() -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .is_none_or(|value| {
+            let value = value.to_ascii_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        })
+}

@@ -7,6 +7,9 @@ use whodunit_case::assemble::{self, Context};
 use whodunit_case::incident::{Incident, SourceInfo};
 use whodunit_case::ledger::Ledger;
 
+use whodunit_view::Format;
+
+use crate::cli::Output;
 use crate::explain::Looks;
 use crate::pipeline::{Judge, View};
 
@@ -23,7 +26,12 @@ pub struct Parts {
 
 /// The parts for these looks.
 pub fn parts(looks: Looks) -> Parts {
-    Parts { judge: Box::new(Bench { ledger: Ledger::new(KILLS_REMEMBERED) }), view: Box::new(Page(view_of(looks))) }
+    Parts {
+        judge: Box::new(Bench {
+            ledger: Ledger::new(KILLS_REMEMBERED),
+        }),
+        view: Box::new(Page(view_of(looks))),
+    }
 }
 
 /// The judge's bench: the pure judgement with its memory of past kills.
@@ -33,8 +41,14 @@ struct Bench {
 
 impl Judge for Bench {
     fn incident(&mut self, report: OomReport, source: usize, info: &SourceInfo) -> Incident {
-        let history = self.ledger.history(assemble::container_key(&report).as_deref());
-        let context = Context { source, kind: info.kind, path: info.path.as_deref() };
+        let history = self
+            .ledger
+            .history(assemble::container_key(&report).as_deref());
+        let context = Context {
+            source,
+            kind: info.kind,
+            path: info.path.as_deref(),
+        };
         assemble::into_incident(report, &context, &history)
     }
 
@@ -45,4 +59,48 @@ impl Judge for Bench {
     fn remember(&mut self, incident: &Incident) {
         self.ledger.add(incident);
     }
+}
+
+/// A view of the views' crate.
+struct Page(Box<dyn whodunit_view::View>);
+
+impl View for Page {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.begin(out)
+    }
+
+    fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+        self.0.incident(out, incident)
+    }
+
+    fn end(
+        &mut self,
+        out: &mut dyn Write,
+        sources: &[SourceInfo],
+        warnings: &[String],
+    ) -> io::Result<()> {
+        self.0.end(out, sources, warnings)
+    }
+}
+
+fn view_of(looks: Looks) -> Box<dyn whodunit_view::View> {
+    let format = match looks.output {
+        Output::Terminal => Format::Terminal,
+        Output::Json => Format::Json,
+        Output::Ndjson => Format::Ndjson,
+        Output::Markdown => Format::Markdown,
+        Output::Yaml => Format::Yaml,
+    };
+    let looks = whodunit_view::Looks {
+        width: looks.width.into(),
+        colored: looks.colored,
+        all: looks.all,
+        quiet: looks.quiet,
+        unicode: looks.unicode,
+    };
+    whodunit_view::view(
+        format,
+        looks,
+        concat!("whodunit ", env!("CARGO_PKG_VERSION")),
+    )
 }

@@ -1,0 +1,152 @@
+//! A page in the making: wrapping to the width, colour, indentation. Callers hand in text that is already escaped.
+
+use anstyle::{AnsiColor, Style};
+use textwrap::{Options, WordSplitter, wrap};
+
+use crate::Looks;
+
+/// What a piece of text is, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ink {
+    Plain,
+    Strong,
+    Faint,
+    Alarm,
+    Warning,
+    Good,
+    Blue,
+}
+
+pub(super) struct Page {
+    looks: Looks,
+    text: String,
+}
+
+impl Page {
+    pub(super) fn new(looks: Looks) -> Self {
+        // Narrower than this nothing can be laid out.
+        Self {
+            looks: Looks {
+                width: looks.width.max(40),
+                ..looks
+            },
+            text: String::new(),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn looks(&self) -> Looks {
+        self.looks
+    }
+
+    /// The text in a colour, where colour is wanted.
+    pub(super) fn ink(&self, ink: Ink, text: &str) -> String {
+        if !self.looks.colored || ink == Ink::Plain {
+            return text.to_owned();
+        }
+        let style = match ink {
+            Ink::Plain => Style::new(),
+            Ink::Strong => Style::new().bold(),
+            Ink::Faint => Style::new().dimmed(),
+            Ink::Alarm => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
+            Ink::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Ink::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+            Ink::Blue => Style::new().fg_color(Some(AnsiColor::Cyan.into())),
+        };
+        format!("{}{text}{}", style.render(), style.render_reset())
+    }
+
+    pub(super) fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A line between incidents.
+    pub(super) fn rule(&mut self) {
+        self.gap();
+        let line = if self.looks.unicode { "─" } else { "-" }.repeat(self.looks.width);
+        let line = self.ink(Ink::Faint, &line);
+        self.line(&line);
+        self.text.push('\n');
+    }
+
+    pub(super) fn heading(&mut self, text: &str) {
+        self.gap();
+        let text = self.ink(Ink::Strong, text);
+        self.line(&text);
+    }
+
+    /// A line as it is: the caller has fitted it.
+    pub(super) fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end_matches(' '));
+        self.text.push('\n');
+    }
+
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.wrapped("", "", text, Ink::Plain, Ink::Plain);
+    }
+
+    pub(super) fn inked_paragraph(&mut self, ink: Ink, text: &str) {
+        self.wrapped("", "", text, Ink::Plain, ink);
+    }
+
+    /// Text behind a label; later lines stand under the text.
+    pub(super) fn item(&mut self, label: &str, text: &str) {
+        self.labelled(label, Ink::Plain, text, Ink::Plain);
+    }
+
+    pub(super) fn labelled(&mut self, label: &str, label_ink: Ink, text: &str, ink: Ink) {
+        let indent = " ".repeat(columns(label));
+        self.wrapped(label, &indent, text, label_ink, ink);
+    }
+
+    fn wrapped(&mut self, first: &str, indent: &str, text: &str, label_ink: Ink, ink: Ink) {
+        let room = self.looks.width.saturating_sub(columns(first)).max(16);
+        // Long words (ids, paths) are broken: nothing runs over the edge.
+        let options = Options::new(room)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .break_words(true);
+        for (at, line) in wrap(text, options).iter().enumerate() {
+            let start = if at == 0 {
+                self.ink(label_ink, first)
+            } else {
+                indent.to_owned()
+            };
+            let line = self.ink(ink, line);
+            self.line(&format!("{start}{line}"));
+        }
+    }
+
+    /// A line of text cut to the width, with a mark where it was.
+    pub(super) fn cut(&self, text: &str, room: usize) -> String {
+        fit(text, room, self.looks.unicode)
+    }
+}
+
+/// Columns that a text takes.
+pub(super) fn columns(text: &str) -> usize {
+    unicode_width::UnicodeWidthStr::width(text)
+}
+
+/// `text` in at most `room` columns.
+pub(super) fn fit(text: &str, room: usize, unicode: bool) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mark = if unicode { "…" } else { "..." };
+    let room = room.saturating_sub(columns(mark));
+    let mut used = 0;
+    let mut out = String::new();
+    for character in text.chars() {
+        used += unicode_width::UnicodeWidthChar::width(character).unwrap_or(0);
+        if used > room {
+            break;
+        }
+        out.push(character);
+    }
+    out + mark
+}
