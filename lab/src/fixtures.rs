@@ -53,10 +53,15 @@ pub fn record_vm(vmlinuz: &Path, hog: &Path, boot: Boot) -> Result<Vec<Recording
 
 /// Stages on this machine what can be staged here without harm, with cgroup names from `seed`.
 pub fn record_here(hierarchy: &Hierarchy, hog: &Path, seed: &str) -> Result<Vec<Recording>> {
-    let scenarios: Vec<Scenario> = table::scenarios(&Names::new(seed))
+    let mut scenarios: Vec<Scenario> = table::scenarios(&Names::new(seed))
         .into_iter()
         .filter(|scenario| scenario.here_too && scenario.versions.contains(&hierarchy.version))
         .collect();
+    if !machine::may_lower_scores() {
+        for player in scenarios.iter_mut().flat_map(|scenario| &mut scenario.cast) {
+            player.oom_score_adj = player.oom_score_adj.max(0);
+        }
+    }
     let transcript = machine::run(hierarchy, hog, &scenarios)?;
     recordings(&scenarios, &transcript, &machine::kernel_release(), hierarchy.version)
 }

@@ -67,7 +67,8 @@ fn functions(stage: &Stage<'_>) -> String {
          kill -9 $pid 2>/dev/null; done\n      rmdir $at 2>/dev/null || [ ! -d $at ] || echo $at >> $D/left\n    \
          done\n    mv $D/left $D/made\n    [ ! -s $D/made ] || sleep 0.1\n  done\n  \
          [ ! -s $D/made ] || echo \"not removed: $(cat $D/made)\" >&2\n  \
-         umount $D/shm 2>/dev/null\n  rm -rf $D\n  wait\n}}\n",
+         umount $D/shm 2>/dev/null\n  rm -rf $D\n  wait\n}}\n\
+         fail() {{ strike; exit 1; }}\n",
         hog = quoted(&stage.hog.to_string_lossy()),
         base = quoted(&stage.hierarchy.to_string_lossy()),
         scratch = quoted(&stage.scratch.to_string_lossy()),
@@ -82,7 +83,7 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
     };
     line(format!("echo @@BEGIN {}", scenario.name));
     line(format!("D=$SCRATCH/{}; mkdir -p $D/shm; : > $D/made", scenario.name));
-    line("trap 'strike; exit 1' INT TERM".into());
+    line("trap fail INT TERM".into());
     line("mount -t tmpfs -o size=256m whodunit-lab $D/shm".into());
     for group in &scenario.groups {
         line(format!("group {}", group.path));
@@ -99,11 +100,11 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
     line("SEQ=$($HOG kmsg-next)".into());
     for player in &scenario.cast {
         if let Some(role) = player.enters_after {
-            line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S}; sleep {SETTLE_S}"));
+            line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail; sleep {SETTLE_S}"));
         }
         line(format!("$HOG {} &", steps(player).join(" ")));
         for spoken in player.with_children() {
-            line(format!("$HOG await-file $D/{} {PATIENCE_S}", spoken.role));
+            line(format!("$HOG await-file $D/{} {PATIENCE_S} || fail", spoken.role));
         }
     }
     if scenario.boot == Boot::Panic {
@@ -113,8 +114,8 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
         line(shell.clone());
     }
     match scenario.cue {
-        Cue::Exit(role) => line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S}")),
-        Cue::Said(file) => line(format!("$HOG await-file $D/{file} {PATIENCE_S}")),
+        Cue::Exit(role) => line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail")),
+        Cue::Said(file) => line(format!("$HOG await-file $D/{file} {PATIENCE_S} || fail")),
         Cue::Nothing => {}
     }
     line(format!("sleep {SETTLE_S}"));

@@ -193,12 +193,17 @@ fn touch(start: *mut u8, bytes: usize) {
 }
 
 /// Writes `mib` MiB; a refusal (the memory cgroup is full and nobody may be killed) ends the filling, not the process.
+/// A short write is the first sign of it: to ask again would make the kernel look for a victim again.
 fn fill_file(path: &Path, mib: usize) -> Result<()> {
     let mut file = File::create(path).with_context(|| path.display().to_string())?;
     let block = vec![0x5a_u8; MIB / 4];
     for _ in 0..mib * 4 {
-        match file.write_all(&block) {
-            Ok(()) => {}
+        match file.write(&block) {
+            Ok(written) if written == block.len() => {}
+            Ok(written) => {
+                eprintln!("hog: {}: only {written} of {} bytes", path.display(), block.len());
+                return Ok(());
+            }
             Err(error) if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::StorageFull) => {
                 eprintln!("hog: {}: {error}", path.display());
                 return Ok(());
