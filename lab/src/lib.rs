@@ -1,1 +1,23 @@
-//! lab
+//! Provokes real OOM kills, on this machine and on other kernels in virtual machines, and knows the truth about each.
+//!
+//! A [`scenario`] says who does what in which cgroup and how it must end; [`script`] turns it into a shell script
+//! that stages it, on any machine and with either cgroup version; [`machine`] runs that here and [`vm`] in qemu on a
+//! kernel that [`kernel`] fetched; [`transcript`] takes the kernel's records apart from the script's own words; and
+//! [`truth`] joins both into what a reader of the log has to find out. Nothing here reads a kernel report: the truth
+//! is what was set up, never what was logged.
+
+pub mod cgroup;
+pub mod demo;
+pub mod fixtures;
+pub mod hog;
+pub mod kernel;
+pub mod machine;
+pub mod packages;
+pub mod scenario;
+pub mod script;
+pub mod transcript;
+pub mod truth;
+pub mod vm;
+
+/// What staging came to.
+pub type Result<T> = anyhow::Result<T>;

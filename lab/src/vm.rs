@@ -1,0 +1,160 @@
+//! Runs a script in a virtual machine: an initramfs of busybox, the hog and the script, started by qemu on a given
+//! kernel. What the script prints comes back through the second serial port, so that the console cannot mix with it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::Result;
+use crate::cgroup::CgroupVersion;
+use crate::packages;
+use crate::scenario::{Boot, Scenario};
+use crate::script::{Stage, script};
+
+/// An emulated processor starts a kernel in about five seconds.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// What a machine left.
+#[derive(Debug)]
+pub struct Run {
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// What the script printed.
+    pub transcript: Vec<u8>,
+    /// What the kernel wrote to its console.
+    pub console: Vec<u8>,
+}
+
+/// Starts `vmlinuz`, stages `scenarios` (all of one [`Boot`]) and waits for the machine to stop.
+pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Result<Run> {
+    let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
+    let initrd = initramfs(directory.path(), hog, boot, scenarios)?;
+    let console = directory.path().join("console");
+    let words = directory.path().join("words");
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-smp", "2"])
+        .args(["-nodefaults", "-display", "none", "-no-reboot"])
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .arg("-serial")
+        .arg(format!("file:{}", words.display()))
+        .arg("-kernel")
+        .arg(vmlinuz)
+        .arg("-initrd")
+        .arg(&initrd);
+    if boot == Boot::Numa {
+        for node in ["0", "1"] {
+            qemu.arg("-object").arg(format!("memory-backend-ram,id=m{node},size=256M"));
+            qemu.arg("-numa").arg(format!("node,nodeid={node},memdev=m{node},cpus={node}"));
+        }
+    }
+    // The panic is read from the console, everything else from /dev/kmsg.
+    let loglevel = if boot == Boot::Panic { 7 } else { 1 };
+    qemu.arg("-append").arg(format!(
+        "console=ttyS0 loglevel={loglevel} panic=-1 log_buf_len=4M printk.devkmsg=on random.trust_cpu=on"
+    ));
+    let mut machine =
+        qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("qemu")?;
+    let end = Instant::now() + LONGEST;
+    let status = loop {
+        if let Some(status) = machine.try_wait()? {
+            break status;
+        }
+        if Instant::now() > end {
+            machine.kill()?;
+            machine.wait()?;
+            bail!(
+                "the machine did not stop within {} s; its console:\n{}\nits words:\n{}",
+                LONGEST.as_secs(),
+                tail(&fs::read(&console)?),
+                tail(&fs::read(&words)?)
+            );
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let console = fs::read(&console).unwrap_or_default();
+    let transcript = fs::read(&words).unwrap_or_default();
+    if !status.success() {
+        let mut said = String::new();
+        if let Some(mut stderr) = machine.stderr.take() {
+            std::io::Read::read_to_string(&mut stderr, &mut said)?;
+        }
+        bail!("qemu ended with {status}: {said}");
+    }
+    let (kernel_release, transcript) = split_release(&transcript)
+        .with_context(|| format!("the machine said nothing; its console:\n{}", tail(&console)))?;
+    Ok(Run { kernel_release, transcript: transcript.to_vec(), console })
+}
+
+/// The first line of a machine's words is its kernel's release.
+fn split_release(words: &[u8]) -> Option<(String, &[u8])> {
+    let end = words.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = words.split_at_checked(end + 1)?;
+    let release = std::str::from_utf8(line).ok()?.strip_prefix("@@RELEASE ")?.trim();
+    Some((release.to_owned(), rest))
+}
+
+fn tail(bytes: &[u8]) -> String {
+    let start = bytes.len().saturating_sub(3000);
+    String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
+}
+
+fn initramfs(
+    directory: &Path,
+    hog: &Path,
+    boot: Boot,
+    scenarios: &[Scenario],
+) -> Result<std::path::PathBuf> {
+    let root = directory.join("root");
+    for made in ["bin", "dev", "proc", "sys", "tmp"] {
+        fs::create_dir_all(root.join(made))?;
+    }
+    let busybox = packages::find("busybox").context("no busybox")?;
+    fs::copy(busybox, root.join("bin/busybox"))?;
+    fs::copy(hog, root.join("bin/hog"))?;
+    let stage = Stage {
+        version: CgroupVersion::V2,
+        hierarchy: Path::new("/sys/fs/cgroup"),
+        hog: Path::new("/bin/hog"),
+        scratch: Path::new("/tmp"),
+        with_cpuset: boot == Boot::Numa,
+    };
+    fs::write(root.join("stage"), script(&stage, scenarios))?;
+    let panic_on_oom = if boot == Boot::Panic { "echo 1 > /proc/sys/vm/panic_on_oom\n" } else { "" };
+    let init = format!(
+        "#!/bin/busybox sh\n\
+         /bin/busybox --install -s /bin\n\
+         export PATH=/bin\n\
+         mount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev\nmount -t tmpfs tmp /tmp\n\
+         mount -t cgroup2 cgroup /sys/fs/cgroup\n\
+         echo madvise > /sys/kernel/mm/transparent_hugepage/enabled\n{panic_on_oom}\
+         stty -F /dev/ttyS1 raw\n\
+         {{ echo \"@@RELEASE $(uname -r)\"; sh /stage; }} > /dev/ttyS1\n\
+         sleep 0.2\n\
+         reboot -f\n"
+    );
+    let init_path = root.join("init");
+    fs::write(&init_path, init)?;
+    for program in [&init_path, &root.join("bin/busybox"), &root.join("bin/hog")] {
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755))?;
+    }
+    let packed = directory.join("initrd");
+    let mut cpio = Command::new("cpio")
+        .current_dir(&root)
+        .args(["--quiet", "-o", "-H", "newc"])
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(&packed)?)
+        .spawn()
+        .context("cpio")?;
+    let names = "bin\nbin/busybox\nbin/hog\ndev\nproc\nsys\ntmp\nstage\ninit\n";
+    cpio.stdin.take().context("cpio took no names")?.write_all(names.as_bytes())?;
+    if !cpio.wait()?.success() {
+        bail!("cpio failed");
+    }
+    Ok(packed)
+}
