@@ -94,7 +94,10 @@ fn make_fixtures(wanted: Option<&str>, out: &std::path::Path) -> Result<()> {
         for boot in Boot::ALL {
             recorded.extend(fixtures::record_vm(&image, &hog, boot)?);
         }
-        println!("{}", fixtures::write(out, &recorded, Some(suite))?.display());
+        println!(
+            "{}",
+            fixtures::write(out, &recorded, Some(suite))?.display()
+        );
     }
     Ok(())
 }

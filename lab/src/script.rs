@@ -43,7 +43,11 @@ pub fn script(stage: &Stage<'_>, scenarios: &[Scenario]) -> String {
 }
 
 fn functions(stage: &Stage<'_>) -> String {
-    let controllers = if stage.with_cpuset { "+memory +cpuset" } else { "+memory" };
+    let controllers = if stage.with_cpuset {
+        "+memory +cpuset"
+    } else {
+        "+memory"
+    };
     let (hand_down, limit) = match stage.version {
         CgroupVersion::V1 => (
             ":".to_owned(),
@@ -82,7 +86,10 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
         text.push('\n');
     };
     line(format!("echo @@BEGIN {}", scenario.name));
-    line(format!("D=$SCRATCH/{}; mkdir -p $D/shm; : > $D/made", scenario.name));
+    line(format!(
+        "D=$SCRATCH/{}; mkdir -p $D/shm; : > $D/made",
+        scenario.name
+    ));
     line("trap fail INT TERM".into());
     line("mount -t tmpfs -o size=256m whodunit-lab $D/shm".into());
     for group in &scenario.groups {
@@ -100,11 +107,16 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
     line("SEQ=$($HOG kmsg-next)".into());
     for player in &scenario.cast {
         if let Some(role) = player.enters_after {
-            line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail; sleep {SETTLE_S}"));
+            line(format!(
+                "$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail; sleep {SETTLE_S}"
+            ));
         }
         line(format!("$HOG {} &", steps(player).join(" ")));
         for spoken in player.with_children() {
-            line(format!("$HOG await-file $D/{} {PATIENCE_S} || fail", spoken.role));
+            line(format!(
+                "$HOG await-file $D/{} {PATIENCE_S} || fail",
+                spoken.role
+            ));
         }
     }
     if scenario.boot == Boot::Panic {
@@ -114,7 +126,9 @@ fn scene(stage: &Stage<'_>, scenario: &Scenario) -> String {
         line(shell.clone());
     }
     match scenario.cue {
-        Cue::Exit(role) => line(format!("$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail")),
+        Cue::Exit(role) => line(format!(
+            "$HOG await-exit $(cat $D/{role}) {PATIENCE_S} || fail"
+        )),
         Cue::Said(file) => line(format!("$HOG await-file $D/{file} {PATIENCE_S} || fail")),
         Cue::Nothing => {}
     }
@@ -138,7 +152,11 @@ fn steps(player: &Player) -> Vec<String> {
         "cgroup".into(),
         format!("$BASE{}", player.group),
         "name".into(),
-        player.comm.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        player
+            .comm
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
         "adj".into(),
         player.oom_score_adj.to_string(),
     ];

@@ -29,6 +29,7 @@ impl Draft {
     /// The finished report.
     pub(crate) fn finish(mut self) -> OomReport {
         self.settle_scope();
+        self.settle_path();
         self.settle_page_size();
         self.settle_trigger();
         self.settle_victims();
@@ -88,6 +89,38 @@ impl Draft {
             Scope::Mempolicy
         } else {
             Scope::Global
+        }
+    }
+
+    /// Where nobody was chosen no line names the cgroup; the first statistics behind the usage lines are its own
+    /// (mem_cgroup_print_oom_meminfo).
+    fn settle_path(&mut self) {
+        let Some(memcg) = self
+            .report
+            .memcg
+            .as_mut()
+            .filter(|memcg| memcg.path.is_none())
+        else {
+            return;
+        };
+        let usage = [
+            memcg.memory.line,
+            memcg.memsw.line,
+            memcg.kmem.line,
+            memcg.swap.line,
+        ]
+        .into_iter()
+        .flatten()
+        .max();
+        let first = memcg
+            .stats
+            .first()
+            .and_then(|stats| Some((stats.path.clone()?, stats.line?)));
+        if let (Some(usage), Some((path, line))) = (usage, first) {
+            if line == usage + 1 {
+                memcg.path = Some(path);
+                memcg.path_line = Some(line);
+            }
         }
     }
 
