@@ -99,7 +99,10 @@ impl Names {
             state ^= state >> 12;
             state ^= state << 25;
             state ^= state >> 27;
-            digits.push_str(&format!("{:016x}", state.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+            digits.push_str(&format!(
+                "{:016x}",
+                state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+            ));
         }
         digits.truncate(count);
         digits
@@ -115,10 +118,20 @@ mod tests {
     fn names_have_the_forms_of_their_makers_and_follow_the_seed() {
         let names = Names::new("a");
         let uid = names.pod_uid("web");
-        assert_eq!(uid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(
+            uid.split('-').map(str::len).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
         assert_eq!(names.container_id("web").len(), 64);
         assert!(names.pod_scope("web", "app").ends_with(".scope"));
-        assert!(!names.pod_slice("web").trim_start_matches("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod").contains('-'));
+        assert!(
+            !names
+                .pod_slice("web")
+                .trim_start_matches(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod"
+                )
+                .contains('-')
+        );
         assert_eq!(names.docker("x"), Names::new("a").docker("x"));
         assert_ne!(names.docker("x"), Names::new("b").docker("x"));
         assert_ne!(names.docker("x"), names.docker("y"));

@@ -18,9 +18,14 @@ pub fn demo(hierarchy: &Hierarchy) -> Result<Truth> {
         .find(|scenario| scenario.name == "container-limit")
         .context("the table lacks container-limit")?;
     let transcript = machine::run(hierarchy, &hog, std::slice::from_ref(&scenario))?;
-    let recording = recordings(&[scenario], &transcript, &machine::kernel_release(), hierarchy.version)?
-        .pop()
-        .context("nothing was recorded")?;
+    let recording = recordings(
+        &[scenario],
+        &transcript,
+        &machine::kernel_release(),
+        hierarchy.version,
+    )?
+    .pop()
+    .context("nothing was recorded")?;
     if recording.log.is_empty() {
         bail!("the kernel wrote nothing: nobody was killed");
     }

@@ -30,11 +30,17 @@ pub struct Recording {
     pub about: &'static str,
 }
 
-/// Stages every scenario of one start of a virtual machine.
-pub fn record_vm(vmlinuz: &Path, hog: &Path, boot: Boot) -> Result<Vec<Recording>> {
+/// Stages every scenario of one start of a virtual machine, save those named in `without`.
+pub fn record_vm(
+    vmlinuz: &Path,
+    hog: &Path,
+    boot: Boot,
+    without: &[&str],
+) -> Result<Vec<Recording>> {
     let scenarios: Vec<Scenario> = table::scenarios(&Names::new("virtual machine"))
         .into_iter()
-        .filter(|scenario| scenario.boot == boot && scenario.versions.contains(&CgroupVersion::V2))
+        .filter(|scenario| scenario.boot == boot && !without.contains(&scenario.name))
+        .filter(|scenario| scenario.versions.contains(&CgroupVersion::V2))
         .collect();
     let run = vm::run(vmlinuz, hog, boot, &scenarios)?;
     if boot == Boot::Panic {
@@ -43,12 +49,24 @@ pub fn record_vm(vmlinuz: &Path, hog: &Path, boot: Boot) -> Result<Vec<Recording
         };
         return Ok(vec![Recording {
             form: "console",
-            log: after_mark(&run.console).context("the console lacks the lab's mark")?.to_vec(),
-            truth: truth(scenario, &Default::default(), &run.kernel_release, CgroupVersion::V2)?,
+            log: after_mark(&run.console)
+                .context("the console lacks the lab's mark")?
+                .to_vec(),
+            truth: truth(
+                scenario,
+                &Default::default(),
+                &run.kernel_release,
+                CgroupVersion::V2,
+            )?,
             about: scenario.about,
         }]);
     }
-    recordings(&scenarios, &run.transcript, &run.kernel_release, CgroupVersion::V2)
+    recordings(
+        &scenarios,
+        &run.transcript,
+        &run.kernel_release,
+        CgroupVersion::V2,
+    )
 }
 
 /// Stages on this machine what can be staged here without harm, with cgroup names from `seed`.
@@ -63,7 +81,12 @@ pub fn record_here(hierarchy: &Hierarchy, hog: &Path, seed: &str) -> Result<Vec<
         }
     }
     let transcript = machine::run(hierarchy, hog, &scenarios)?;
-    recordings(&scenarios, &transcript, &machine::kernel_release(), hierarchy.version)
+    recordings(
+        &scenarios,
+        &transcript,
+        &machine::kernel_release(),
+        hierarchy.version,
+    )
 }
 
 /// Joins scenarios with what was said of them.
@@ -74,15 +97,18 @@ pub fn recordings(
     version: CgroupVersion,
 ) -> Result<Vec<Recording>> {
     let takes = takes(transcript)?;
-    let said = || String::from_utf8_lossy(transcript).into_owned();
     scenarios
         .iter()
         .map(|scenario| {
             let take = takes
                 .get(scenario.name)
-                .with_context(|| format!("{} was not played:\n{}", scenario.name, said()))?;
+                .with_context(|| format!("{} was not played", scenario.name))?;
             if !take.ended {
-                bail!("{} did not end:\n{}", scenario.name, said());
+                bail!(
+                    "{} was spoilt each time that it was played; the last time:\n{}",
+                    scenario.name,
+                    String::from_utf8_lossy(&take.kmsg)
+                );
             }
             Ok(Recording {
                 form: "kmsg",
@@ -97,7 +123,10 @@ pub fn recordings(
 /// Everything behind the line that holds the mark.
 fn after_mark(console: &[u8]) -> Option<&[u8]> {
     let mark = CONSOLE_MARK.as_bytes();
-    let at = console.windows(mark.len()).position(|bytes| bytes == mark)? + mark.len();
+    let at = console
+        .windows(mark.len())
+        .position(|bytes| bytes == mark)?
+        + mark.len();
     let rest = console.get(at..)?;
     let line_end = rest.iter().position(|byte| *byte == b'\n')? + 1;
     rest.get(line_end..)
@@ -106,14 +135,20 @@ fn after_mark(console: &[u8]) -> Option<&[u8]> {
 /// Writes recordings of one kernel into a folder of `out`; what the folder held before is removed.
 pub fn write(out: &Path, recordings: &[Recording], suite: Option<Suite>) -> Result<PathBuf> {
     let first = recordings.first().context("nothing was recorded")?;
-    let folder = out.join(format!("{}-{}", first.truth.kernel_release, first.truth.cgroup_version));
+    let folder = out.join(format!(
+        "{}-{}",
+        first.truth.kernel_release, first.truth.cgroup_version
+    ));
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     for recording in recordings {
         let name = &recording.truth.scenario;
-        fs::write(folder.join(format!("{name}.{}", recording.form)), &recording.log)?;
+        fs::write(
+            folder.join(format!("{name}.{}", recording.form)),
+            &recording.log,
+        )?;
         let mut truth = serde_json::to_string_pretty(&recording.truth)?;
         truth.push('\n');
         fs::write(folder.join(format!("{name}.truth.json")), truth)?;
@@ -123,7 +158,11 @@ pub fn write(out: &Path, recordings: &[Recording], suite: Option<Suite>) -> Resu
 }
 
 fn readme(first: &Recording, recordings: &[Recording], suite: Option<Suite>) -> String {
-    let Truth { kernel_release, cgroup_version, .. } = &first.truth;
+    let Truth {
+        kernel_release,
+        cgroup_version,
+        ..
+    } = &first.truth;
     let place = match suite {
         Some(suite) => format!(
             "Debian {}'s cloud kernel, started by `qemu-system-x86_64 -accel tcg -m 512 -smp 2` with an initramfs of \
@@ -143,7 +182,11 @@ fn readme(first: &Recording, recordings: &[Recording], suite: Option<Suite>) -> 
          themselves, not from the log. Nothing was edited.\n\n| scenario | what it shows |\n| --- | --- |\n"
     );
     for recording in recordings {
-        let _ = writeln!(text, "| `{}` | {} |", recording.truth.scenario, recording.about);
+        let _ = writeln!(
+            text,
+            "| `{}` | {} |",
+            recording.truth.scenario, recording.about
+        );
     }
     text
 }

@@ -15,12 +15,24 @@ pub fn build() -> Result<PathBuf> {
     if !cfg!(target_arch = "x86_64") {
         bail!("the lab's hog is built for x86_64 only");
     }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace above lab/")?;
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("no workspace above lab/")?;
     let target_dir = workspace.join("target/lab-static");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .current_dir(workspace)
-        .args(["build", "--quiet", "--release", "-p", "whodunit-lab", "--bin", "hog", "--target", TARGET])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "-p",
+            "whodunit-lab",
+            "--bin",
+            "hog",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(&target_dir)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -28,13 +28,19 @@ pub fn hierarchy() -> Result<Hierarchy> {
     fs::File::open("/dev/kmsg").context("the kernel's log can't be read: /dev/kmsg")?;
     let mounts = fs::read_to_string("/proc/mounts").context("/proc/mounts")?;
     let found = hierarchy_in(&mounts, |root| {
-        fs::read_to_string(root.join("cgroup.controllers"))
-            .is_ok_and(|controllers| controllers.split_whitespace().any(|controller| controller == "memory"))
+        fs::read_to_string(root.join("cgroup.controllers")).is_ok_and(|controllers| {
+            controllers
+                .split_whitespace()
+                .any(|controller| controller == "memory")
+        })
     })
     .context("no cgroup hierarchy with a memory controller is mounted")?;
     // A container sees the files and may still not write them.
-    let probe = found.root.join(format!("whodunit-lab-probe-{}", std::process::id()));
-    fs::create_dir(&probe).with_context(|| format!("cgroups can't be made in {}", found.root.display()))?;
+    let probe = found
+        .root
+        .join(format!("whodunit-lab-probe-{}", std::process::id()));
+    fs::create_dir(&probe)
+        .with_context(|| format!("cgroups can't be made in {}", found.root.display()))?;
     fs::remove_dir(&probe).with_context(|| probe.display().to_string())?;
     Ok(found)
 }
@@ -42,7 +48,11 @@ pub fn hierarchy() -> Result<Hierarchy> {
 fn hierarchy_in(mounts: &str, has_memory_v2: impl Fn(&Path) -> bool) -> Option<Hierarchy> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
-        let (root, kind, options) = (PathBuf::from(fields.next()?), fields.next()?, fields.next()?);
+        let (root, kind, options) = (
+            PathBuf::from(fields.next()?),
+            fields.next()?,
+            fields.next()?,
+        );
         let version = match kind {
             "cgroup" if options.split(',').any(|option| option == "memory") => CgroupVersion::V1,
             "cgroup2" if has_memory_v2(&root) => CgroupVersion::V2,
@@ -55,7 +65,10 @@ fn hierarchy_in(mounts: &str, has_memory_v2: impl Fn(&Path) -> bool) -> Option<H
 /// `uname -r`.
 #[must_use]
 pub fn kernel_release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Whether an `oom_score_adj` below 0 can be set here: CAP_SYS_RESOURCE, which root in a container may lack.
@@ -103,9 +116,15 @@ mod tests {
         let mixed = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0\n\
                      cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
         let found = hierarchy_in(mixed, |_| false).unwrap();
-        assert_eq!((found.version, found.root.to_str().unwrap()), (CgroupVersion::V1, "/sys/fs/cgroup/memory"));
+        assert_eq!(
+            (found.version, found.root.to_str().unwrap()),
+            (CgroupVersion::V1, "/sys/fs/cgroup/memory")
+        );
         let unified = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n";
-        assert_eq!(hierarchy_in(unified, |_| true).unwrap().version, CgroupVersion::V2);
+        assert_eq!(
+            hierarchy_in(unified, |_| true).unwrap().version,
+            CgroupVersion::V2
+        );
         assert_eq!(hierarchy_in(unified, |_| false), None);
     }
 }

@@ -10,8 +10,11 @@ use anyhow::{Context, bail};
 use crate::Result;
 
 /// Programs and the packages that hold them.
-const NEEDED: [(&str, &str); 3] =
-    [("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static"), ("cpio", "cpio")];
+const NEEDED: [(&str, &str); 3] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("busybox", "busybox-static"),
+    ("cpio", "cpio"),
+];
 
 /// Makes sure that all are there. The busybox has to be the static one.
 pub fn ensure() -> Result<()> {
@@ -27,7 +30,10 @@ pub fn ensure() -> Result<()> {
         return Ok(());
     }
     if !rustix::process::geteuid().is_root() {
-        bail!("missing packages: {} (root could install them)", missing.join(" "));
+        bail!(
+            "missing packages: {} (root could install them)",
+            missing.join(" ")
+        );
     }
     eprintln!("lab: installing {}", missing.join(" "));
     apt_get(&["update"])?;
@@ -40,7 +46,9 @@ pub fn ensure() -> Result<()> {
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {

@@ -40,7 +40,12 @@ impl Group {
     /// A cgroup without a limit.
     #[must_use]
     pub fn new(path: String) -> Self {
-        Self { path, limit_mib: None, oom_group: false, mems: None }
+        Self {
+            path,
+            limit_mib: None,
+            oom_group: false,
+            mems: None,
+        }
     }
 
     /// The same with a memory limit.
@@ -98,14 +103,16 @@ impl Player {
     /// Performs these steps before the next player enters.
     #[must_use]
     pub fn first(mut self, steps: &str) -> Self {
-        self.before.extend(steps.split_whitespace().map(str::to_owned));
+        self.before
+            .extend(steps.split_whitespace().map(str::to_owned));
         self
     }
 
     /// Performs these steps while the scenario waits for its cue.
     #[must_use]
     pub fn then(mut self, steps: &str) -> Self {
-        self.after.extend(steps.split_whitespace().map(str::to_owned));
+        self.after
+            .extend(steps.split_whitespace().map(str::to_owned));
         self
     }
 
@@ -185,7 +192,10 @@ impl Scenario {
     /// Limit of the cgroup at `path`.
     #[must_use]
     pub fn limit_mib(&self, path: &str) -> Option<u64> {
-        self.groups.iter().find(|group| group.path == path)?.limit_mib
+        self.groups
+            .iter()
+            .find(|group| group.path == path)?
+            .limit_mib
     }
 
     /// Everyone on the stage.

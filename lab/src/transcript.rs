@@ -46,7 +46,9 @@ pub fn takes(transcript: &[u8]) -> Result<BTreeMap<String, Take>> {
                 let take = all.get_mut(&name).context("@@PIDS before @@BEGIN")?;
                 for word in words {
                     let (role, pid) = word.split_once('=').context("@@PIDS: no =")?;
-                    let pid = pid.parse().with_context(|| format!("scenario {name}: pid of {role}: `{pid}`"))?;
+                    let pid = pid
+                        .parse()
+                        .with_context(|| format!("scenario {name}: pid of {role}: `{pid}`"))?;
                     take.pids.insert(role.to_owned(), pid);
                 }
             }
@@ -72,7 +74,9 @@ pub fn truth(
             .find(|player| player.role == role)
             .with_context(|| format!("no player `{role}`"))?;
         Ok(ProcessTruth {
-            pid: *pids.get(role).with_context(|| format!("`{role}` told no pid"))?,
+            pid: *pids
+                .get(role)
+                .with_context(|| format!("`{role}` told no pid"))?,
             comm: player.comm.to_owned(),
             oom_score_adj: player.oom_score_adj,
         })
@@ -81,9 +85,17 @@ pub fn truth(
         Ok(IncidentTruth {
             killer: ending.killer.to_owned(),
             scope: ending.scope.to_owned(),
-            victims: ending.victims.iter().map(|role| process(role)).collect::<Result<_>>()?,
+            victims: ending
+                .victims
+                .iter()
+                .map(|role| process(role))
+                .collect::<Result<_>>()?,
             trigger: ending.trigger.map(process).transpose()?,
-            limit_kib: ending.oom_memcg.as_deref().and_then(|path| scenario.limit_mib(path)).map(|mib| mib << 10),
+            limit_kib: ending
+                .oom_memcg
+                .as_deref()
+                .and_then(|path| scenario.limit_mib(path))
+                .map(|mib| mib << 10),
             oom_memcg: ending.oom_memcg.clone(),
             task_memcg: ending.task_memcg.clone(),
             approx_anon_kib: ending.anon_mib.map(|mib| mib << 10),
@@ -94,6 +106,36 @@ pub fn truth(
         scenario: scenario.name.to_owned(),
         kernel_release: kernel_release.to_owned(),
         cgroup_version,
-        incidents: scenario.endings.iter().map(incident).collect::<Result<_>>()?,
+        incidents: scenario
+            .endings
+            .iter()
+            .map(incident)
+            .collect::<Result<_>>()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn records_and_pids_are_told_apart_and_a_spoilt_try_does_not_count() {
+        let transcript = b"@@BEGIN a\n@@KMSG\n4,1,2,-;spoilt\n@@PIDS app=1\n@@BEGIN a\nnoise of a program\n@@KMSG\n\
+            4,9,9,-;text @@END b\n SUBSYSTEM=cpu\n@@PIDS app=77 other=78\n@@END a\n@@BEGIN b\n@@KMSG\n@@DONE\n";
+        let all = takes(transcript).unwrap();
+        assert_eq!(all["a"].kmsg, b"4,9,9,-;text @@END b\n SUBSYSTEM=cpu\n");
+        assert_eq!(
+            all["a"].pids,
+            BTreeMap::from([("app".to_owned(), 77), ("other".to_owned(), 78)])
+        );
+        assert!(all["a"].ended);
+        assert!(!all["b"].ended);
+    }
+
+    #[test]
+    fn a_pid_that_was_not_told_is_an_error() {
+        assert!(takes(b"@@BEGIN a\n@@PIDS app=\n").is_err());
+        assert!(takes(b"@@PIDS app=1\n").is_err());
+    }
 }

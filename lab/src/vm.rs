@@ -37,20 +37,31 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
     let console = directory.path().join("console");
     let words = directory.path().join("words");
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-smp", "2"])
-        .args(["-nodefaults", "-display", "none", "-no-reboot"])
-        .arg("-serial")
-        .arg(format!("file:{}", console.display()))
-        .arg("-serial")
-        .arg(format!("file:{}", words.display()))
-        .arg("-kernel")
-        .arg(vmlinuz)
-        .arg("-initrd")
-        .arg(&initrd);
+    qemu.args([
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-m",
+        "512",
+        "-smp",
+        "2",
+    ])
+    .args(["-nodefaults", "-display", "none", "-no-reboot"])
+    .arg("-serial")
+    .arg(format!("file:{}", console.display()))
+    .arg("-serial")
+    .arg(format!("file:{}", words.display()))
+    .arg("-kernel")
+    .arg(vmlinuz)
+    .arg("-initrd")
+    .arg(&initrd);
     if boot == Boot::Numa {
         for node in ["0", "1"] {
-            qemu.arg("-object").arg(format!("memory-backend-ram,id=m{node},size=256M"));
-            qemu.arg("-numa").arg(format!("node,nodeid={node},memdev=m{node},cpus={node}"));
+            qemu.arg("-object")
+                .arg(format!("memory-backend-ram,id=m{node},size=256M"));
+            qemu.arg("-numa")
+                .arg(format!("node,nodeid={node},memdev=m{node},cpus={node}"));
         }
     }
     // The panic is read from the console, everything else from /dev/kmsg.
@@ -58,8 +69,12 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
     qemu.arg("-append").arg(format!(
         "console=ttyS0 loglevel={loglevel} panic=-1 log_buf_len=4M printk.devkmsg=on random.trust_cpu=on"
     ));
-    let mut machine =
-        qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("qemu")?;
+    let mut machine = qemu
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("qemu")?;
     let end = Instant::now() + LONGEST;
     let status = loop {
         if let Some(status) = machine.try_wait()? {
@@ -88,14 +103,21 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
     }
     let (kernel_release, transcript) = split_release(&transcript)
         .with_context(|| format!("the machine said nothing; its console:\n{}", tail(&console)))?;
-    Ok(Run { kernel_release, transcript: transcript.to_vec(), console })
+    Ok(Run {
+        kernel_release,
+        transcript: transcript.to_vec(),
+        console,
+    })
 }
 
 /// The first line of a machine's words is its kernel's release.
 fn split_release(words: &[u8]) -> Option<(String, &[u8])> {
     let end = words.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = words.split_at_checked(end + 1)?;
-    let release = std::str::from_utf8(line).ok()?.strip_prefix("@@RELEASE ")?.trim();
+    let release = std::str::from_utf8(line)
+        .ok()?
+        .strip_prefix("@@RELEASE ")?
+        .trim();
     Some((release.to_owned(), rest))
 }
 
@@ -125,7 +147,11 @@ fn initramfs(
         with_cpuset: boot == Boot::Numa,
     };
     fs::write(root.join("stage"), script(&stage, scenarios))?;
-    let panic_on_oom = if boot == Boot::Panic { "echo 1 > /proc/sys/vm/panic_on_oom\n" } else { "" };
+    let panic_on_oom = if boot == Boot::Panic {
+        "echo 1 > /proc/sys/vm/panic_on_oom\n"
+    } else {
+        ""
+    };
     let init = format!(
         "#!/bin/busybox sh\n\
          /bin/busybox --install -s /bin\n\
@@ -152,7 +178,10 @@ fn initramfs(
         .spawn()
         .context("cpio")?;
     let names = "bin\nbin/busybox\nbin/hog\ndev\nproc\nsys\ntmp\nstage\ninit\n";
-    cpio.stdin.take().context("cpio took no names")?.write_all(names.as_bytes())?;
+    cpio.stdin
+        .take()
+        .context("cpio took no names")?
+        .write_all(names.as_bytes())?;
     if !cpio.wait()?.success() {
         bail!("cpio failed");
     }

@@ -36,12 +36,20 @@ fn whodunit() -> PathBuf {
         .max_by_key(|(modified, _)| *modified);
     match newest {
         Some((_, file)) => file.clone(),
-        None => panic!("no whodunit in {}: build it first, or name it in WHODUNIT_BIN", target.display()),
+        None => panic!(
+            "no whodunit in {}: build it first, or name it in WHODUNIT_BIN",
+            target.display()
+        ),
     }
 }
 
 fn explain(file: &Path) -> Value {
-    let done = Command::new(whodunit()).arg("explain").arg(file).args(["-o", "json"]).output().unwrap();
+    let done = Command::new(whodunit())
+        .arg("explain")
+        .arg(file)
+        .args(["-o", "json"])
+        .output()
+        .unwrap();
     assert!(
         done.status.success(),
         "whodunit explain {}: {}\n{}",
@@ -57,12 +65,23 @@ fn explain(file: &Path) -> Value {
 /// Every way in which the document differs from the truth.
 fn differences(truth: &Truth, document: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let incidents = document["incidents"].as_array().cloned().unwrap_or_default();
+    let incidents = document["incidents"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if incidents.len() != truth.incidents.len() {
-        found.push(format!("{} incidents, in truth {}", incidents.len(), truth.incidents.len()));
+        found.push(format!(
+            "{} incidents, in truth {}",
+            incidents.len(),
+            truth.incidents.len()
+        ));
     }
     for (at, (incident, expected)) in incidents.iter().zip(&truth.incidents).enumerate() {
-        found.extend(incident_differences(expected, incident).into_iter().map(|one| format!("incident {at}: {one}")));
+        found.extend(
+            incident_differences(expected, incident)
+                .into_iter()
+                .map(|one| format!("incident {at}: {one}")),
+        );
     }
     found
 }
@@ -74,20 +93,48 @@ fn incident_differences(truth: &IncidentTruth, incident: &Value) -> Vec<String> 
             found.push(format!("{what}: said {said}, in truth {expected}"));
         }
     };
-    compare("verdict.killer", &incident["verdict"]["killer"], truth.killer.as_str().into());
+    compare(
+        "verdict.killer",
+        &incident["verdict"]["killer"],
+        truth.killer.as_str().into(),
+    );
     compare("scope", &incident["scope"], truth.scope.as_str().into());
     if let Some(trigger) = &truth.trigger {
-        compare("trigger.comm", &incident["trigger"]["comm"], trigger.comm.as_str().into());
-        compare("trigger.pid", &incident["trigger"]["pid"], trigger.pid.into());
-        compare("trigger.oom_score_adj", &incident["trigger"]["oom_score_adj"], trigger.oom_score_adj.into());
+        compare(
+            "trigger.comm",
+            &incident["trigger"]["comm"],
+            trigger.comm.as_str().into(),
+        );
+        compare(
+            "trigger.pid",
+            &incident["trigger"]["pid"],
+            trigger.pid.into(),
+        );
+        compare(
+            "trigger.oom_score_adj",
+            &incident["trigger"]["oom_score_adj"],
+            trigger.oom_score_adj.into(),
+        );
     }
     let memcg = &incident["memcg"];
     if truth.scope == "memcg" {
-        compare("memcg.path", &memcg["path"], truth.oom_memcg.as_deref().into());
-        compare("memcg.limit_kib", &memcg["limit_kib"], truth.limit_kib.into());
+        compare(
+            "memcg.path",
+            &memcg["path"],
+            truth.oom_memcg.as_deref().into(),
+        );
+        compare(
+            "memcg.limit_kib",
+            &memcg["limit_kib"],
+            truth.limit_kib.into(),
+        );
     }
     if let Some(path) = &truth.task_memcg {
-        compare("memcg.victim_path", &memcg["victim_path"], path.as_str().into());
+        compare(
+            "memcg.victim_path",
+            &memcg["victim_path"],
+            path.as_str().into(),
+        );
     }
 
     let none = Vec::new();
@@ -95,27 +142,37 @@ fn incident_differences(truth: &IncidentTruth, incident: &Value) -> Vec<String> 
     let said: BTreeSet<String> = victims.iter().map(identity_said).collect();
     let expected: BTreeSet<String> = truth.victims.iter().map(identity).collect();
     if said != expected || victims.len() != expected.len() {
-        found.push(format!("victims: said {said:?} ({} of them), in truth {expected:?}", victims.len()));
+        found.push(format!(
+            "victims: said {said:?} ({} of them), in truth {expected:?}",
+            victims.len()
+        ));
     }
 
     if let (Some(expected), Some(first)) = (truth.approx_anon_kib, truth.victims.first()) {
         let victim = victims.iter().find(|victim| victim["pid"] == first.pid);
         let said = victim.and_then(|victim| victim["anon_rss_kib"].as_u64());
-        if !said.is_some_and(|said| said.abs_diff(expected) <= APPROXIMATE_KIB) {
-            found.push(format!("anon_rss_kib: said {said:?}, in truth about {expected}"));
+        if said.is_none_or(|said| said.abs_diff(expected) > APPROXIMATE_KIB) {
+            found.push(format!(
+                "anon_rss_kib: said {said:?}, in truth about {expected}"
+            ));
         }
     }
     if let Some(expected) = truth.approx_shmem_kib {
         let said = shmem_kib(memcg, truth.oom_memcg.as_deref());
-        if !said.is_some_and(|said| said.abs_diff(expected) <= APPROXIMATE_KIB) {
-            found.push(format!("shared memory of the cgroup: said {said:?} KiB, in truth about {expected}"));
+        if said.is_none_or(|said| said.abs_diff(expected) > APPROXIMATE_KIB) {
+            found.push(format!(
+                "shared memory of the cgroup: said {said:?} KiB, in truth about {expected}"
+            ));
         }
     }
     found
 }
 
 fn identity(process: &ProcessTruth) -> String {
-    format!("{} {:?} adj {}", process.pid, process.comm, process.oom_score_adj)
+    format!(
+        "{} {:?} adj {}",
+        process.pid, process.comm, process.oom_score_adj
+    )
 }
 
 fn identity_said(victim: &Value) -> String {
@@ -135,8 +192,14 @@ fn shmem_kib(memcg: &Value, path: Option<&str>) -> Option<u64> {
         .find(|one| one["path"].as_str().is_some() && one["path"].as_str() == path)
         .or_else(|| stats.first())?;
     let fields = &one["fields"];
-    let value = fields["shmem"].as_u64().or_else(|| fields["total_shmem"].as_u64())?;
-    Some(if one["unit"] == "bytes" { value / 1024 } else { value })
+    let value = fields["shmem"]
+        .as_u64()
+        .or_else(|| fields["total_shmem"].as_u64())?;
+    Some(if one["unit"] == "bytes" {
+        value / 1024
+    } else {
+        value
+    })
 }
 
 /// Holds the program to the truth of every recording; one panic tells all that is wrong.
@@ -145,28 +208,43 @@ fn hold(recordings: &[Recording], ours: Option<&str>) {
     let mut wrong = String::new();
     for recording in recordings {
         let truth = &recording.truth;
-        let file = directory.path().join(format!("{}.{}", truth.scenario, recording.form));
+        let file = directory
+            .path()
+            .join(format!("{}.{}", truth.scenario, recording.form));
         fs::write(&file, &recording.log).unwrap();
         let mut document = explain(&file);
         if let Some(prefix) = ours {
             keep_ours(&mut document, truth, prefix);
         }
         for difference in differences(truth, &document) {
-            let _ = writeln!(wrong, "{} {} {}: {difference}", truth.kernel_release, truth.cgroup_version, truth.scenario);
+            let _ = writeln!(
+                wrong,
+                "{} {} {}: {difference}",
+                truth.kernel_release, truth.cgroup_version, truth.scenario
+            );
         }
     }
-    assert!(wrong.is_empty(), "the program and the truth differ:\n{wrong}");
+    assert!(
+        wrong.is_empty(),
+        "the program and the truth differ:\n{wrong}"
+    );
 }
 
 /// On a machine that others use, a kill of theirs may fall into a recording: only those of our own cgroups count, and
 /// those that tell of no cgroup at all or of pid 1, which would be wrong.
 fn keep_ours(document: &mut Value, truth: &Truth, pod: &str) {
-    let paths: Vec<&str> = truth.incidents.iter().filter_map(|incident| incident.oom_memcg.as_deref()).collect();
+    let paths: Vec<&str> = truth
+        .incidents
+        .iter()
+        .filter_map(|incident| incident.oom_memcg.as_deref())
+        .collect();
     if let Some(incidents) = document["incidents"].as_array_mut() {
         incidents.retain(|incident| {
             let path = incident["memcg"]["path"].as_str();
             path.is_none_or(|path| paths.contains(&path) || path.contains(pod))
-                || incident["victims"].as_array().is_some_and(|all| all.iter().any(|victim| victim["pid"] == 1))
+                || incident["victims"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|victim| victim["pid"] == 1))
         });
     }
 }
@@ -174,7 +252,10 @@ fn keep_ours(document: &mut Value, truth: &Truth, pod: &str) {
 // ---- stored ----
 
 fn stored() -> Vec<Recording> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/fixtures/kernels");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join("tests/fixtures/kernels");
     let mut all = Vec::new();
     let mut folders: Vec<PathBuf> = fs::read_dir(&root)
         .unwrap_or_else(|error| panic!("{}: {error}", root.display()))
@@ -183,7 +264,10 @@ fn stored() -> Vec<Recording> {
         .collect();
     folders.sort();
     for folder in folders {
-        let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         files.sort();
         for file in &files {
             let form = match file.extension().and_then(OsStr::to_str) {
@@ -191,7 +275,8 @@ fn stored() -> Vec<Recording> {
                 Some("console") => "console",
                 _ => continue,
             };
-            let truth = fs::read(file.with_extension("truth.json")).expect("a recording has its truth beside it");
+            let truth = fs::read(file.with_extension("truth.json"))
+                .expect("a recording has its truth beside it");
             all.push(Recording {
                 form,
                 log: fs::read(file).unwrap(),
@@ -206,20 +291,30 @@ fn stored() -> Vec<Recording> {
 #[test]
 fn stored_recordings_cover_the_kernels_of_the_lab() {
     let stored = stored();
-    for kernel in SUITES.iter().filter(|suite| !suite.fixtures_only).map(|suite| suite.kernel) {
+    for kernel in SUITES
+        .iter()
+        .filter(|suite| !suite.fixtures_only)
+        .map(|suite| suite.kernel)
+    {
         let of_kernel: BTreeSet<&str> = stored
             .iter()
             .filter(|one| one.truth.kernel_release.starts_with(&format!("{kernel}.")))
             .filter(|one| one.truth.cgroup_version == CgroupVersion::V2)
             .map(|one| one.truth.scenario.as_str())
             .collect();
-        let expected: BTreeSet<&str> = whodunit_lab::scenario::table::scenarios(&whodunit_lab::cgroup::Names::new(""))
-            .into_iter()
-            .map(|scenario| scenario.name)
-            .collect();
+        let expected: BTreeSet<&str> =
+            whodunit_lab::scenario::table::scenarios(&whodunit_lab::cgroup::Names::new(""))
+                .into_iter()
+                .map(|scenario| scenario.name)
+                .collect();
         assert_eq!(of_kernel, expected, "scenarios of {kernel}");
     }
-    assert!(stored.iter().any(|one| one.truth.cgroup_version == CgroupVersion::V1), "nothing with cgroup v1");
+    assert!(
+        stored
+            .iter()
+            .any(|one| one.truth.cgroup_version == CgroupVersion::V1),
+        "nothing with cgroup v1"
+    );
 }
 
 #[test]
@@ -254,7 +349,10 @@ fn live_kills_on_this_machine() {
 }
 
 fn live_kernel(kernel: &str) {
-    let suite = SUITES.into_iter().find(|suite| suite.kernel == kernel).expect("a kernel of the lab");
+    let suite = SUITES
+        .into_iter()
+        .find(|suite| suite.kernel == kernel)
+        .expect("a kernel of the lab");
     live(
         &format!("kills on kernel {kernel}"),
         || {
@@ -262,7 +360,7 @@ fn live_kernel(kernel: &str) {
             let (image, hog) = (vmlinuz(suite)?, hog::build()?);
             let mut recorded = Vec::new();
             for boot in Boot::ALL {
-                recorded.extend(record_vm(&image, &hog, boot)?);
+                recorded.extend(record_vm(&image, &hog, boot, suite.without)?);
             }
             Ok(recorded)
         },

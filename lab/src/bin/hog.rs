@@ -156,7 +156,9 @@ fn step(verb: &str, value: &str) -> Result<()> {
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N> {
-    text.parse().ok().with_context(|| format!("`{text}` is not a number that fits"))
+    text.parse()
+        .ok()
+        .with_context(|| format!("`{text}` is not a number that fits"))
 }
 
 fn name_from_hex(hex: &str) -> Result<CString> {
@@ -201,10 +203,19 @@ fn fill_file(path: &Path, mib: usize) -> Result<()> {
         match file.write(&block) {
             Ok(written) if written == block.len() => {}
             Ok(written) => {
-                eprintln!("hog: {}: only {written} of {} bytes", path.display(), block.len());
+                eprintln!(
+                    "hog: {}: only {written} of {} bytes",
+                    path.display(),
+                    block.len()
+                );
                 return Ok(());
             }
-            Err(error) if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::StorageFull) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::OutOfMemory | ErrorKind::StorageFull
+                ) =>
+            {
                 eprintln!("hog: {}: {error}", path.display());
                 return Ok(());
             }
@@ -221,8 +232,13 @@ fn bind_to_node(node: u32) -> Result<()> {
     // The kernel reads one bit less than the length it is told (`get_nodes` in mm/mempolicy.c).
     let bits: libc::c_ulong = libc::c_ulong::from(libc::c_ulong::BITS) + 1;
     // SAFETY: the kernel only reads one word at `&mask`, which outlives the call; nothing else is handed over.
-    let answer = unsafe { libc::syscall(libc::SYS_set_mempolicy, MPOL_BIND, &raw const mask, bits) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+    let answer =
+        unsafe { libc::syscall(libc::SYS_set_mempolicy, MPOL_BIND, &raw const mask, bits) };
+    if answer == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error().into())
+    }
 }
 
 /// Hands every record that the kernel still holds to `see`, each as `/dev/kmsg` gives it.
@@ -268,7 +284,13 @@ fn kmsg_next() -> Result<()> {
 
 fn kmsg_dump(from: u64) -> Result<()> {
     let mut out = io::stdout().lock();
-    each_record(|sequence, record| if sequence >= from { out.write_all(record) } else { Ok(()) })?;
+    each_record(|sequence, record| {
+        if sequence >= from {
+            out.write_all(record)
+        } else {
+            Ok(())
+        }
+    })?;
     Ok(out.flush()?)
 }
 
@@ -278,7 +300,10 @@ fn has_ended(pid: &str) -> bool {
         return true;
     };
     // The name may hold anything, a parenthesis too: the state follows the last one.
-    let state = stat.rsplit(|byte| *byte == b')').next().and_then(|rest| rest.get(1));
+    let state = stat
+        .rsplit(|byte| *byte == b')')
+        .next()
+        .and_then(|rest| rest.get(1));
     matches!(state, Some(b'Z' | b'X') | None)
 }
 
@@ -294,7 +319,7 @@ fn await_file(file: &str, seconds: &str) -> Result<()> {
 fn await_until(seconds: u64, done: impl Fn() -> bool) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(seconds);
     while !done() {
-        if Instant::now() > end {
+        if Instant::now() >= end {
             bail!("waited {seconds} seconds in vain");
         }
         thread::sleep(Duration::from_millis(20));

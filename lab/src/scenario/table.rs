@@ -73,22 +73,38 @@ fn containers(names: &Names) -> Vec<Scenario> {
         "java",
     );
     limit.cast = vec![
-        Player::new("app", "java", &scope("limit")).adj(936).first("reserve 2048 threads 3").then(TOO_MUCH),
+        Player::new("app", "java", &scope("limit"))
+            .adj(936)
+            .first("reserve 2048 threads 3")
+            .then(TOO_MUCH),
     ];
 
     let path = scope("tmpfs");
     let tmpfs = Scenario {
         cast: vec![Player::new("app", "cache-filler", &path).then("tmpfs {shm}/file 96")],
         cue: Cue::Exit("app"),
-        endings: vec![Ending { anon_mib: None, shmem_mib: Some(LIMIT_MIB), ..own_limit(&path, "app") }],
-        ..one_group("tmpfs", "a container writes a file on tmpfs until its limit is full of it", &path)
+        endings: vec![Ending {
+            anon_mib: None,
+            shmem_mib: Some(LIMIT_MIB),
+            ..own_limit(&path, "app")
+        }],
+        ..one_group(
+            "tmpfs",
+            "a container writes a file on tmpfs until its limit is full of it",
+            &path,
+        )
     };
 
     let path = scope("huge");
     let huge = Scenario {
         cast: vec![Player::new("app", "huge-pages", &path).then("huge 96")],
         here_too: false,
-        ..one_hog("huge-pages", "a container outgrows its limit with transparent huge pages", &path, "huge-pages")
+        ..one_hog(
+            "huge-pages",
+            "a container outgrows its limit with transparent huge pages",
+            &path,
+            "huge-pages",
+        )
     };
 
     let path = scope("child");
@@ -99,21 +115,38 @@ fn containers(names: &Names) -> Vec<Scenario> {
                 .child(Player::new("worker", "worker", &path).then(TOO_MUCH)),
         ],
         cue: Cue::Exit("worker"),
-        endings: vec![Ending { anon_mib: Some(LIMIT_MIB - 4), ..own_limit(&path, "worker") }],
-        ..one_group("child-killed", "a child is killed while the container's first process lives on", &path)
+        endings: vec![Ending {
+            anon_mib: Some(LIMIT_MIB - 4),
+            ..own_limit(&path, "worker")
+        }],
+        ..one_group(
+            "child-killed",
+            "a child is killed while the container's first process lives on",
+            &path,
+        )
     };
 
     let path = scope("repeated");
     let repeated = Scenario {
-        cast: [("first", None), ("second", Some("first")), ("third", Some("second"))]
-            .map(|(role, enters_after)| Player {
-                enters_after,
-                ..Player::new(role, "crash-loop", &path).then(TOO_MUCH)
-            })
-            .to_vec(),
+        cast: [
+            ("first", None),
+            ("second", Some("first")),
+            ("third", Some("second")),
+        ]
+        .map(|(role, enters_after)| Player {
+            enters_after,
+            ..Player::new(role, "crash-loop", &path).then(TOO_MUCH)
+        })
+        .to_vec(),
         cue: Cue::Exit("third"),
-        endings: ["first", "second", "third"].map(|role| own_limit(&path, role)).to_vec(),
-        ..one_group("repeated-kills", "one container is killed three times", &path)
+        endings: ["first", "second", "third"]
+            .map(|role| own_limit(&path, role))
+            .to_vec(),
+        ..one_group(
+            "repeated-kills",
+            "one container is killed three times",
+            &path,
+        )
     };
 
     let path = scope("group");
@@ -147,7 +180,12 @@ fn containers(names: &Names) -> Vec<Scenario> {
         child,
         repeated,
         group,
-        one_hog("docker", "a docker container, cgroupfs driver", &names.docker("docker"), "node"),
+        one_hog(
+            "docker",
+            "a docker container, cgroupfs driver",
+            &names.docker("docker"),
+            "node",
+        ),
         one_hog(
             "pod-cgroupfs",
             "a container of a pod, cgroupfs driver",
@@ -162,22 +200,38 @@ fn choices(names: &Names) -> Vec<Scenario> {
     let path = names.pod_scope("adj", "app");
     let adj = Scenario {
         cast: vec![
-            Player::new("spared", "spared", &path).adj(-1000).first("anon 12"),
-            Player::new("small", "small", &path).adj(900).first("anon 12"),
+            Player::new("spared", "spared", &path)
+                .adj(-1000)
+                .first("anon 12"),
+            Player::new("small", "small", &path)
+                .adj(900)
+                .first("anon 12"),
             // Crosses the limit once, and fits when the chosen one has gone.
             Player::new("big", "big", &path).then("anon 46"),
         ],
         cue: Cue::Exit("small"),
-        endings: vec![Ending { trigger: Some("big"), anon_mib: Some(12), ..own_limit(&path, "small") }],
-        ..one_group("adj-victim", "oom_score_adj chooses a small process; the largest asked; one at -1000 is spared", &path)
+        endings: vec![Ending {
+            trigger: Some("big"),
+            anon_mib: Some(12),
+            ..own_limit(&path, "small")
+        }],
+        ..one_group(
+            "adj-victim",
+            "oom_score_adj chooses a small process; the largest asked; one at -1000 is spared",
+            &path,
+        )
     };
 
     let path = names.pod_scope("unkillable", "app");
     let unkillable = Scenario {
         cast: vec![
-            Player::new("idle", "idle", &path).adj(-1000).first("anon 4"),
+            Player::new("idle", "idle", &path)
+                .adj(-1000)
+                .first("anon 4"),
             // A refused write(2) returns ENOMEM; a refused page fault would ask for ever.
-            Player::new("app", "immortal", &path).adj(-1000).then("tmpfs {shm}/file 96 say {dir}/refused"),
+            Player::new("app", "immortal", &path)
+                .adj(-1000)
+                .then("tmpfs {shm}/file 96 say {dir}/refused"),
         ],
         here_too: false,
         cue: Cue::Said("refused"),
@@ -189,7 +243,11 @@ fn choices(names: &Names) -> Vec<Scenario> {
             shmem_mib: Some(LIMIT_MIB - 4),
             ..own_limit(&path, "app")
         }],
-        ..one_group("unkillable", "everyone in the container is at -1000: the kernel finds nobody to kill", &path)
+        ..one_group(
+            "unkillable",
+            "everyone in the container is at -1000: the kernel finds nobody to kill",
+            &path,
+        )
     };
     vec![adj, unkillable]
 }
@@ -216,9 +274,24 @@ fn hostile(names: &Names) -> Vec<Scenario> {
         ..one_group("forged", "a process writes kill lines to /dev/kmsg; nobody is killed", &path)
     };
     vec![
-        one_hog("hostile-newline", "a newline in the victim's name", &scope("newline"), "x\nKilled proce"),
-        one_hog("hostile-escape", "terminal escapes in the victim's name", &scope("escape"), "\u{1b}[2J\u{1b}[31mred"),
-        one_hog("hostile-fields", "field names in the victim's name", &scope("fields"), ") total-vm:1kB,"),
+        one_hog(
+            "hostile-newline",
+            "a newline in the victim's name",
+            &scope("newline"),
+            "x\nKilled proce",
+        ),
+        one_hog(
+            "hostile-escape",
+            "terminal escapes in the victim's name",
+            &scope("escape"),
+            "\u{1b}[2J\u{1b}[31mred",
+        ),
+        one_hog(
+            "hostile-fields",
+            "field names in the victim's name",
+            &scope("fields"),
+            ") total-vm:1kB,",
+        ),
         forged,
     ]
 }
@@ -226,7 +299,8 @@ fn hostile(names: &Names) -> Vec<Scenario> {
 /// The limit belongs to a cgroup above the victim's.
 fn levels(names: &Names) -> Vec<Scenario> {
     let pod = names.pod_slice("pod");
-    let [app, sidecar, pause] = ["app", "sidecar", "pause"].map(|container| names.pod_scope("pod", container));
+    let [app, sidecar, pause] =
+        ["app", "sidecar", "pause"].map(|container| names.pod_scope("pod", container));
     let pod_limit = Scenario {
         groups: vec![
             Group::new(pod.clone()).limit(LIMIT_MIB),
@@ -236,7 +310,9 @@ fn levels(names: &Names) -> Vec<Scenario> {
         ],
         cast: vec![
             Player::new("pause", "pause", &pause).adj(-998),
-            Player::new("sidecar", "sidecar", &sidecar).adj(936).first("anon 8"),
+            Player::new("sidecar", "sidecar", &sidecar)
+                .adj(936)
+                .first("anon 8"),
             Player::new("app", "app", &app).adj(936).then(TOO_MUCH),
         ],
         cue: Cue::Exit("app"),
@@ -246,7 +322,11 @@ fn levels(names: &Names) -> Vec<Scenario> {
             anon_mib: Some(LIMIT_MIB - 8),
             ..own_limit(&app, "app")
         }],
-        ..one_group("pod-limit", "the pod's limit; a sidecar and the pause process are innocent", &pod)
+        ..one_group(
+            "pod-limit",
+            "the pod's limit; a sidecar and the pause process are innocent",
+            &pod,
+        )
     };
 
     let root = "/kubepods.slice";
@@ -271,11 +351,20 @@ fn levels(names: &Names) -> Vec<Scenario> {
             anon_mib: Some(44),
             ..own_limit(&batch, "batch")
         }],
-        ..one_group("ancestor-limit", "the limit of all pods: one pod asks, the larger one of another pod dies", root)
+        ..one_group(
+            "ancestor-limit",
+            "the limit of all pods: one pod asks, the larger one of another pod dies",
+            root,
+        )
     };
 
     let service = "/system.slice/whodunit-lab.service";
-    let mut service_limit = one_hog("service", "a systemd service outgrows its MemoryMax", service, "daemon");
+    let mut service_limit = one_hog(
+        "service",
+        "a systemd service outgrows its MemoryMax",
+        service,
+        "daemon",
+    );
     service_limit.here_too = false;
     for ending in &mut service_limit.endings {
         ending.killer = "kernel-memcg";
@@ -317,8 +406,15 @@ fn machine(names: &Names) -> Vec<Scenario> {
     );
 
     let path = scope("sysrq");
-    let mut sysrq =
-        staged("sysrq-f", "somebody asks for a kill with sysrq-f", Boot::Machine, &path, "", "kernel-sysrq", "sysrq");
+    let mut sysrq = staged(
+        "sysrq-f",
+        "somebody asks for a kill with sysrq-f",
+        Boot::Machine,
+        &path,
+        "",
+        "kernel-sysrq",
+        "sysrq",
+    );
     sysrq.cast = vec![Player::new("app", "bystander", &path).first("anon 48")];
     sysrq.shell = vec!["echo f > /proc/sysrq-trigger".into()];
     for ending in &mut sysrq.endings {
@@ -365,4 +461,77 @@ fn machine(names: &Names) -> Vec<Scenario> {
         ending.task_memcg = None;
     }
     vec![global, sysrq, cpuset, mempolicy, panic]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_role_and_cgroup_of_an_ending_is_on_the_stage() {
+        let all = scenarios(&Names::new("test"));
+        let names: BTreeSet<&str> = all.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all.len(), "names are unique");
+        for scenario in &all {
+            let players = scenario.players();
+            let roles: BTreeSet<&str> = players.iter().map(|player| player.role).collect();
+            let groups: BTreeSet<&str> = scenario
+                .groups
+                .iter()
+                .map(|group| group.path.as_str())
+                .collect();
+            for player in &players {
+                assert!(
+                    groups.contains(player.group.as_str()),
+                    "{}: {}",
+                    scenario.name,
+                    player.group
+                );
+                assert!(
+                    player.comm.len() <= 15,
+                    "{}: a name has 15 bytes at most",
+                    scenario.name
+                );
+            }
+            for ending in &scenario.endings {
+                assert!(
+                    ending
+                        .victims
+                        .iter()
+                        .chain(&ending.trigger)
+                        .all(|role| roles.contains(role))
+                );
+                if let Some(path) = &ending.oom_memcg {
+                    assert!(
+                        scenario.limit_mib(path).is_some(),
+                        "{}: {path} has no limit",
+                        scenario.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_staged_on_this_machine_touches_only_cgroups_of_its_own() {
+        let names = Names::new("test");
+        for scenario in scenarios(&names)
+            .iter()
+            .filter(|scenario| scenario.here_too)
+        {
+            assert_eq!(scenario.boot, Boot::Memcg);
+            for group in &scenario.groups {
+                let last = group.path.rsplit('/').next().unwrap();
+                assert!(
+                    last.len() >= 36,
+                    "{}: {} could be somebody's",
+                    scenario.name,
+                    group.path
+                );
+            }
+        }
+    }
 }
