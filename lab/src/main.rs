@@ -92,7 +92,7 @@ fn make_fixtures(wanted: Option<&str>, out: &std::path::Path) -> Result<()> {
         let image = vmlinuz(suite)?;
         let mut recorded = Vec::new();
         for boot in Boot::ALL {
-            recorded.extend(fixtures::record_vm(&image, &hog, boot)?);
+            recorded.extend(fixtures::record_vm(&image, &hog, boot, suite.without)?);
         }
         println!(
             "{}",

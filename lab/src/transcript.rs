@@ -113,3 +113,29 @@ pub fn truth(
             .collect::<Result<_>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn records_and_pids_are_told_apart_and_a_spoilt_try_does_not_count() {
+        let transcript = b"@@BEGIN a\n@@KMSG\n4,1,2,-;spoilt\n@@PIDS app=1\n@@BEGIN a\nnoise of a program\n@@KMSG\n\
+            4,9,9,-;text @@END b\n SUBSYSTEM=cpu\n@@PIDS app=77 other=78\n@@END a\n@@BEGIN b\n@@KMSG\n@@DONE\n";
+        let all = takes(transcript).unwrap();
+        assert_eq!(all["a"].kmsg, b"4,9,9,-;text @@END b\n SUBSYSTEM=cpu\n");
+        assert_eq!(
+            all["a"].pids,
+            BTreeMap::from([("app".to_owned(), 77), ("other".to_owned(), 78)])
+        );
+        assert!(all["a"].ended);
+        assert!(!all["b"].ended);
+    }
+
+    #[test]
+    fn a_pid_that_was_not_told_is_an_error() {
+        assert!(takes(b"@@BEGIN a\n@@PIDS app=\n").is_err());
+        assert!(takes(b"@@PIDS app=1\n").is_err());
+    }
+}

@@ -319,7 +319,7 @@ fn await_file(file: &str, seconds: &str) -> Result<()> {
 fn await_until(seconds: u64, done: impl Fn() -> bool) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(seconds);
     while !done() {
-        if Instant::now() > end {
+        if Instant::now() >= end {
             bail!("waited {seconds} seconds in vain");
         }
         thread::sleep(Duration::from_millis(20));

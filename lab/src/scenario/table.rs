@@ -462,3 +462,76 @@ fn machine(names: &Names) -> Vec<Scenario> {
     }
     vec![global, sysrq, cpuset, mempolicy, panic]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_role_and_cgroup_of_an_ending_is_on_the_stage() {
+        let all = scenarios(&Names::new("test"));
+        let names: BTreeSet<&str> = all.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all.len(), "names are unique");
+        for scenario in &all {
+            let players = scenario.players();
+            let roles: BTreeSet<&str> = players.iter().map(|player| player.role).collect();
+            let groups: BTreeSet<&str> = scenario
+                .groups
+                .iter()
+                .map(|group| group.path.as_str())
+                .collect();
+            for player in &players {
+                assert!(
+                    groups.contains(player.group.as_str()),
+                    "{}: {}",
+                    scenario.name,
+                    player.group
+                );
+                assert!(
+                    player.comm.len() <= 15,
+                    "{}: a name has 15 bytes at most",
+                    scenario.name
+                );
+            }
+            for ending in &scenario.endings {
+                assert!(
+                    ending
+                        .victims
+                        .iter()
+                        .chain(&ending.trigger)
+                        .all(|role| roles.contains(role))
+                );
+                if let Some(path) = &ending.oom_memcg {
+                    assert!(
+                        scenario.limit_mib(path).is_some(),
+                        "{}: {path} has no limit",
+                        scenario.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_staged_on_this_machine_touches_only_cgroups_of_its_own() {
+        let names = Names::new("test");
+        for scenario in scenarios(&names)
+            .iter()
+            .filter(|scenario| scenario.here_too)
+        {
+            assert_eq!(scenario.boot, Boot::Memcg);
+            for group in &scenario.groups {
+                let last = group.path.rsplit('/').next().unwrap();
+                assert!(
+                    last.len() >= 36,
+                    "{}: {} could be somebody's",
+                    scenario.name,
+                    group.path
+                );
+            }
+        }
+    }
+}

@@ -156,7 +156,7 @@ fn the_filter_judges_victims_and_their_homes() {
         owner: None,
     };
     let mut one = incident(
-        &OomReport::default(),
+        OomReport::default(),
         &SourceInfo {
             kind: SourceKind::File,
             path: None,
