@@ -158,6 +158,7 @@ fn begin(scope: Scope, kernel: (u16, u16)) -> OomReport {
             major: kernel.0,
             minor: kernel.1,
             patch: 0,
+            distribution: None,
         }),
         page_size_bytes: Some(4096),
         ..OomReport::default()

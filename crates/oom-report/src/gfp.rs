@@ -164,7 +164,7 @@ mod tests {
             ),
             (
                 "4.4.0-1-amd64",
-                0x24_01ca | 0x220_0000,
+                0x24201ca,
                 "GFP_HIGHUSER_MOVABLE|__GFP_COLD",
             ),
             ("4.9.0-14-amd64", 0x240_00c0, "GFP_KERNEL"),

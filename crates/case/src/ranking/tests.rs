@@ -38,12 +38,14 @@ fn before_5_9_the_least_is_one_point() {
         major: 5,
         minor: 8,
         patch: 18,
+        distribution: None,
     });
     assert_eq!(ranked(&report)[1], (700, Some(1)));
     report.kernel = Some(KernelVersion {
         major: 5,
         minor: 9,
         patch: 0,
+        distribution: None,
     });
     assert_eq!(ranked(&report)[1], (700, Some(20_008 - 999_000)));
 }
