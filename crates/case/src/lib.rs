@@ -4,6 +4,7 @@
 
 pub mod assemble;
 pub mod cgroup_path;
+pub mod fact;
 mod findings;
 pub mod incident;
 mod judge;

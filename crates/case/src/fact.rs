@@ -1,0 +1,26 @@
+//! Facts of a death as live sources see them, one type a kind: a process, a signal, an exit, a memory-cgroup event,
+//! a runtime's event. What a source could not see is `None`.
+//!
+//! Types only: nothing is joined here and nobody is blamed. Times are nanoseconds of CLOCK_BOOTTIME, which every source
+//! on a machine shares; a source with another clock converts.
+
+mod process;
+mod runtime;
+mod signal;
+
+pub use process::{Ancestor, CgroupPaths, MemoryCounters, Process};
+pub use runtime::{ContainerFacts, RuntimeEvent, RuntimeEventKind};
+pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin};
+
+/// One thing that happened, whoever saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A signal was generated.
+    Signal(Box<KillSignal>),
+    /// The OOM killer marked a victim.
+    OomMark(OomMark),
+    /// A process ended.
+    Exit(Box<Exit>),
+    /// A container runtime told something.
+    Runtime(Box<RuntimeEvent>),
+}
