@@ -27,23 +27,19 @@ enum Task {
         /// The folder that gets one folder for each kernel.
         out: PathBuf,
     },
-    /// Provokes one kill by a container's memory limit on this machine; exit status 3 when that can't be done here.
-    Demo,
+    /// Provokes one kill by a container's memory limit on this machine and has it explained; where that can't be done
+    /// here, explains a recording of the same.
+    Demo {
+        /// The program that explains: a whodunit.
+        #[arg(long, value_name = "PROGRAM")]
+        explain_with: PathBuf,
+    },
 }
-
-/// This machine can't be a stage.
-const CANNOT: u8 = 3;
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Fixtures { kernel, out } => make_fixtures(kernel.as_deref(), &out),
-        Task::Demo => match machine::hierarchy() {
-            Ok(hierarchy) => show(&hierarchy),
-            Err(why) => {
-                eprintln!("lab: no kill can be provoked on this machine: {why:#}");
-                return ExitCode::from(CANNOT);
-            }
-        },
+        Task::Demo { explain_with } => demo::show(&explain_with),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,23 +48,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn show(hierarchy: &machine::Hierarchy) -> Result<()> {
-    let truth = demo::demo(hierarchy)?;
-    for incident in &truth.incidents {
-        for victim in &incident.victims {
-            println!(
-                "provoked a real OOM kill (cgroup {}): {} (pid {}), limit {} KiB, in {}",
-                truth.cgroup_version,
-                victim.comm,
-                victim.pid,
-                incident.limit_kib.unwrap_or_default(),
-                incident.task_memcg.as_deref().unwrap_or_default()
-            );
-        }
-    }
-    Ok(())
 }
 
 fn make_fixtures(wanted: Option<&str>, out: &std::path::Path) -> Result<()> {

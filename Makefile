@@ -1,0 +1,81 @@
+# demo and test install what they need (Debian or Ubuntu with cargo); everything else is cargo.
+.DEFAULT_GOAL := help
+.PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-demo nextest cargo-fuzz install
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+# Debian packages: a C compiler for zstd and SQLite; qemu and the contents of its initramfs for other kernels; the peers
+# that benchmarks and tests measure against.
+PACKAGES_BUILD := gcc libc6-dev
+PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep xz-utils zstd
+# Seconds for each fuzz target of `make fuzz`.
+FUZZ_SECONDS ?= 10
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+
+demo: tools-demo ## provoke a real OOM kill and explain it (elsewhere: explain a bundled real log)
+	cargo build --release --quiet -p whodunit -p whodunit-lab
+	./target/release/lab demo --explain-with ./target/release/whodunit
+
+test: tools nextest format lint doc unit doctest fuzz bench-quick ## everything that must hold before a change goes in
+	@echo "make test: all passed"
+
+format:
+	cargo fmt --all -- --check
+
+lint:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# The lab tests ask the program that is built beside them.
+unit:
+	cargo build --workspace
+	cargo nextest run --workspace
+
+doctest:
+	cargo test --workspace --doc --quiet
+
+build: ## the program, optimised: target/release/whodunit
+	cargo build --release
+
+install: ## the program, into cargo's bin folder
+	cargo install --path crates/whodunit --locked
+
+bench: tools ## the benchmarks, each a ratio in one run (about ten minutes, 3 GiB of disk)
+	cargo build --release -p whodunit -p whodunit-benches
+	./target/release/bench all
+
+bench-quick:
+	cargo build --release -p whodunit -p whodunit-benches
+	./target/release/bench all --quick
+
+lab: tools ## record real kills again, on this machine and on every kernel of the lab, into target/kernels
+	cargo run -p whodunit-lab -- fixtures target/kernels
+
+tools-demo:
+	@$(call install_packages,$(PACKAGES_BUILD))
+
+tools:
+	@$(call install_packages,$(PACKAGES_TEST))
+
+nextest:
+	@command -v cargo-nextest > /dev/null || cargo install cargo-nextest --locked
+
+# $(1): names of Debian packages
+define install_packages
+if command -v dpkg-query > /dev/null; then \
+  missing=""; \
+  for package in $(1); do \
+    dpkg-query -W -f '$${Status}' "$$package" 2> /dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+  done; \
+  if [ -n "$$missing" ]; then \
+    echo "installing:$$missing"; \
+    $(SUDO) apt-get update -qq && \
+    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing > /dev/null; \
+  fi; \
+else \
+  echo "not a Debian: needed are the equivalents of $(1)"; \
+fi
+endef
