@@ -10,7 +10,7 @@ mod signal;
 
 pub use process::{Ancestor, CgroupPaths, MemoryCounters, Process};
 pub use runtime::{ContainerFacts, RuntimeEvent, RuntimeEventKind};
-pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin};
+pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin, WrittenFile};
 
 /// One thing that happened, whoever saw it.
 #[derive(Debug, Clone, PartialEq)]

@@ -40,7 +40,8 @@ pub struct Process {
     pub exiting: bool,
 }
 
-/// Paths from the root of a hierarchy, as in /proc/PID/cgroup; hostile text.
+/// Paths from the root of a hierarchy, as in /proc/PID/cgroup; hostile text. One that is deeper than its source reads
+/// (16 levels for eBPF) lacks the upper part and starts with `…`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CgroupPaths {
     /// In the unified hierarchy (cgroup v2).

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::process::{Ancestor, MemoryCounters, Process};
 
@@ -22,8 +23,12 @@ pub struct KillSignal {
     pub result: i32,
     /// What the sender was doing in the kernel.
     pub call: SenderCall,
-    /// Number of the system call the sender was in, by the machine's table; null when it was in none.
+    /// Number of the system call the sender was in, by the table of the way it came (64 or 32 bit); null when it was in
+    /// none.
     pub system_call: Option<i64>,
+    /// The file the sender was writing to, when the call is [`SenderCall::Write`] and the kernel made up the siginfo:
+    /// `cgroup.kill` of a cgroup, `sysrq-trigger`.
+    pub written_file: Option<WrittenFile>,
     /// Who.
     pub sender: Process,
     /// The sender's parents, nearest first, at most 8.
@@ -54,6 +59,15 @@ pub enum SignalOrigin {
     Kernel,
 }
 
+/// A file, as its file system names it. The path is hostile text; the type of the file system is the kernel's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WrittenFile {
+    /// Type of the file system it is on: `cgroup2`, `proc`. A file of the same name on another one is another thing.
+    pub filesystem: SmolStr,
+    /// From the root of that file system; starts with `…` when it is deeper than 16 levels.
+    pub path: SmolStr,
+}
+
 /// What the sender was in when it generated the signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -68,7 +82,7 @@ pub enum SenderCall {
     PidfdSendSignal,
     /// write(2) and its kin: cgroup.kill, /proc/sysrq-trigger
     Write,
-    /// exit(2), exit_group(2)
+    /// exit(2), exit_group(2), or on its way out for another reason (PF_EXITING), whatever call that came in.
     Exit,
     /// execve(2), execveat(2)
     Exec,
