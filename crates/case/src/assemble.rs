@@ -137,6 +137,7 @@ fn without_tables(
         missing: report.missing.clone(),
         doubts: distinct(report.doubts.iter().map(|(doubt, _)| *doubt)),
         ranking: Vec::new(),
+        sender: None,
     };
     (incident, scene.ranking)
 }
@@ -163,10 +164,10 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 /// FNV-1a, 64 bits: small, the same everywhere and for all time.
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Fnv {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
@@ -176,15 +177,20 @@ impl Fnv {
         }
     }
 
-    fn number(&mut self, number: Option<u64>) {
+    pub(crate) fn number(&mut self, number: Option<u64>) {
         // Absent is not zero.
         self.bytes(&[u8::from(number.is_some())]);
         self.bytes(&number.unwrap_or(0).to_le_bytes());
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
         self.bytes(&[0]);
+    }
+
+    /// 16 hex digits.
+    pub(crate) fn finish(self) -> String {
+        format!("{:016x}", self.0)
     }
 }
 
@@ -216,7 +222,7 @@ fn id(report: &OomReport) -> String {
             hash.number(victim.score);
         }
     }
-    format!("{:016x}", hash.0)
+    hash.finish()
 }
 
 fn memcg_info(memcg: &Memcg, scene: &Scene<'_>) -> MemcgInfo {
@@ -298,7 +304,7 @@ fn victim_info(victim: &Victim, owner: Option<&CgroupOwner>) -> VictimInfo {
     }
 }
 
-fn container(owner: &CgroupOwner, comm: Option<&str>) -> Option<Container> {
+pub(crate) fn container(owner: &CgroupOwner, comm: Option<&str>) -> Option<Container> {
     if owner.level != Level::Container {
         return None;
     }
@@ -312,7 +318,7 @@ fn container(owner: &CgroupOwner, comm: Option<&str>) -> Option<Container> {
     })
 }
 
-fn pod(owner: &CgroupOwner) -> Option<Pod> {
+pub(crate) fn pod(owner: &CgroupOwner) -> Option<Pod> {
     let uid = owner.pod_uid.as_ref()?;
     Some(Pod {
         uid: Some(uid.to_string()),

@@ -11,8 +11,11 @@ use oom_report::report::{
     Trigger,
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+
+use crate::fact::{Ancestor, Exit, KillSignal, Process, RuntimeEvent, SenderCall};
+use crate::live::Person;
 
 /// Version of the contract.
 pub const SCHEMA: u32 = 1;
@@ -61,6 +64,8 @@ pub enum SourceKind {
     Kmsg,
     /// journalctl.
     Journal,
+    /// The kernel's tracepoints.
+    Ebpf,
 }
 
 /// One decision to kill.
@@ -117,6 +122,69 @@ pub struct Incident {
     pub missing: Vec<Missing>,
     /// Why part of it should be taken with care.
     pub doubts: Vec<Doubt>,
+    /// Who generated the signal, where that was seen.
+    pub sender: Option<Sender>,
+}
+
+impl Incident {
+    /// An incident of which nothing is known: what a live source cannot see stays so.
+    pub(crate) fn empty() -> Self {
+        Self {
+            id: String::new(),
+            time: None,
+            time_assumed: false,
+            boot_time_s: None,
+            boot_id: None,
+            node: None,
+            source: IncidentSource {
+                kind: SourceKind::Ebpf,
+                path: None,
+                first_line: None,
+                last_line: None,
+                complete: false,
+                provenance: Provenance::Kernel,
+            },
+            also_in: Vec::new(),
+            verdict: Verdict {
+                killer: Killer::Unknown,
+                confidence: Confidence::Unknown,
+                summary: String::new(),
+                evidence: Vec::new(),
+                ruled_out: Vec::new(),
+                not_looked_at: Vec::new(),
+            },
+            scope: None,
+            trigger: None,
+            memcg: None,
+            victims: Vec::new(),
+            tasks: Vec::new(),
+            ranking: Vec::new(),
+            system: None,
+            container: None,
+            pod: None,
+            owner: None,
+            usage_split: Vec::new(),
+            findings: Vec::new(),
+            remedies: Vec::new(),
+            outcomes: Vec::new(),
+            missing: Vec::new(),
+            doubts: Vec::new(),
+            sender: None,
+        }
+    }
+}
+
+/// The process that generated the signal; of an OOM kill the one that asked for memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sender {
+    /// The process; hostile text.
+    pub process: Process,
+    /// Its parents, nearest first.
+    pub ancestors: Vec<Ancestor>,
+    /// What it was doing in the kernel.
+    pub call: SenderCall,
+    /// Whom it works for, as far as the machine knows.
+    pub person: Option<Person>,
 }
 
 /// Where an incident was read.
@@ -285,6 +353,21 @@ pub enum Cite {
         field: String,
         /// As read.
         value: String,
+    },
+    /// A signal.
+    Signal {
+        /// As the kernel's tracepoint showed it.
+        signal: Box<KillSignal>,
+    },
+    /// The end of a process.
+    Exit {
+        /// As the kernel's tracepoint showed it.
+        exit: Box<Exit>,
+    },
+    /// A runtime's event.
+    RuntimeEvent {
+        /// As it came.
+        runtime_event: Box<RuntimeEvent>,
     },
 }
 

@@ -6,12 +6,15 @@ pub mod assemble;
 pub mod cgroup_path;
 pub mod fact;
 mod findings;
+pub mod gather;
 pub mod incident;
 mod judge;
 pub mod ledger;
+pub mod live;
 mod node_list;
 mod ranking;
 mod remedies;
+mod role;
 #[cfg(test)]
 mod sample;
 mod scene;

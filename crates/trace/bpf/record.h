@@ -60,6 +60,8 @@ struct ancestor {
 	u32 uid;
 	u32 login_uid;
 	u32 pid_namespace;
+	u32 namespaced_tgid;
+	u32 reserved;
 	char comm[16];
 	struct text exe;
 	struct text tty;

@@ -312,7 +312,7 @@ static __always_inline u32 tell_ancestors(struct ancestor *ancestors, const u32 
 		ancestor->tgid = tgid;
 		ancestor->uid = BPF_CORE_READ(parent, real_cred, euid.val);
 		ancestor->login_uid = login_uid(parent);
-		namespaced_tgid(parent, &ancestor->pid_namespace);
+		ancestor->namespaced_tgid = namespaced_tgid(parent, &ancestor->pid_namespace);
 		BPF_CORE_READ_INTO(&ancestor->comm, parent, comm);
 		ancestor->exe = executable(texts, parent);
 		ancestor->tty = terminal(texts, parent);

@@ -132,6 +132,7 @@ struct RawAncestor {
     uid: u32,
     login_uid: u32,
     pid_namespace: u32,
+    namespaced_tgid: u32,
     comm: [u8; 16],
     exe: Text,
     tty: Text,
@@ -173,8 +174,9 @@ impl Reader<'_> {
         let call = match in_call {
             _ if sender.flags & PF_EXITING != 0 => SenderCall::Exit,
             0 => SenderCall::NoCall,
-            way => Table::of_machine(way == 2)
-                .map_or(SenderCall::NotKnown, |table| table.call(number)),
+            way => {
+                Table::of_machine(way == 2).map_or(SenderCall::NotKnown, |table| table.call(number))
+            }
         };
         let written_file = (call == SenderCall::Write)
             .then(|| {
@@ -265,6 +267,11 @@ impl Reader<'_> {
                 uid: self.cursor.u32()?,
                 login_uid: self.cursor.u32()?,
                 pid_namespace: self.cursor.u32()?,
+                namespaced_tgid: {
+                    let number = self.cursor.u32()?;
+                    let _reserved = self.cursor.u32()?;
+                    number
+                },
                 comm: self.cursor.array()?,
                 exe: self.text()?,
                 tty: self.text()?,
@@ -393,6 +400,7 @@ impl RawAncestor {
             login_uid: set(self.login_uid),
             tty: texts.string(self.tty),
             pid_namespace: (self.pid_namespace != 0).then_some(self.pid_namespace),
+            namespaced_tgid: (self.namespaced_tgid != 0).then_some(self.namespaced_tgid),
             cgroup: cgroups.path().map(SmolStr::new),
         }
     }

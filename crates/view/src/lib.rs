@@ -2,6 +2,7 @@
 //! came from a log is escaped on its way out. Imports types of `case` and `oom-report` only.
 
 mod escape;
+mod live_words;
 mod machine;
 mod markdown;
 mod quiet;

@@ -218,7 +218,7 @@ fn fenced(text: &mut String, cites: &[Cite]) -> std::fmt::Result {
         .iter()
         .map(|cite| {
             let (place, line) = words::cite(cite);
-            format!("{place}: {}", visible(line))
+            format!("{place}: {}", visible(&line))
         })
         .collect();
     fence(text, "", &lines)

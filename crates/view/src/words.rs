@@ -1,10 +1,13 @@
 //! Names and short sentences that several views share.
 
+use std::borrow::Cow;
+
 use oom_report::report::{Doubt, Missing, Outcome, Provenance, Scope};
 use whodunit_case::incident::{Cite, Confidence, Incident, Killer, Severity, VictimInfo};
 use whodunit_case::size::human;
 
 use crate::escape::visible;
+use crate::live_words::{event, exit, signal, signal_name};
 
 /// The killer in a few words.
 pub(crate) fn killer(killer: Killer) -> &'static str {
@@ -210,16 +213,28 @@ pub(crate) fn when(incident: &Incident) -> String {
 }
 
 /// A citation: its place, and what stands there.
-pub(crate) fn cite(cite: &Cite) -> (String, &str) {
+pub(crate) fn cite(cite: &Cite) -> (String, Cow<'_, str>) {
     match cite {
-        Cite::Line { line, text, .. } => (line.to_string(), text),
-        Cite::File { file, field, value } => {
-            (format!("{} {}", visible(file), visible(field)), value)
-        }
+        Cite::Line { line, text, .. } => (line.to_string(), text.into()),
+        Cite::File { file, field, value } => (
+            format!("{} {}", visible(file), visible(field)),
+            value.into(),
+        ),
         Cite::Object {
             object,
             field,
             value,
-        } => (format!("{} {}", visible(object), visible(field)), value),
+        } => (
+            format!("{} {}", visible(object), visible(field)),
+            value.into(),
+        ),
+        Cite::Signal { signal: seen } => {
+            (signal_name(seen.signal).into_owned(), signal(seen).into())
+        }
+        Cite::Exit { exit: seen } => ("exit".to_owned(), exit(seen).into()),
+        Cite::RuntimeEvent { runtime_event } => (
+            visible(&runtime_event.runtime).into_owned(),
+            event(runtime_event).into(),
+        ),
     }
 }

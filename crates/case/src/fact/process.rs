@@ -83,6 +83,8 @@ pub struct Ancestor {
     pub tty: Option<SmolStr>,
     /// See [`Process::pid_namespace`].
     pub pid_namespace: Option<u32>,
+    /// See [`Process::namespaced_tgid`].
+    pub namespaced_tgid: Option<u32>,
     /// See [`CgroupPaths::path`].
     pub cgroup: Option<SmolStr>,
 }

@@ -262,7 +262,7 @@ fn findings(page: &mut Page, incident: &Incident) {
                 page.labelled(
                     &format!("     {place}  "),
                     Ink::Faint,
-                    &visible(text),
+                    &visible(&text),
                     Ink::Faint,
                 );
             }

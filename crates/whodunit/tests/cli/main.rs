@@ -161,6 +161,7 @@ fn incident(report: OomReport, info: &SourceInfo) -> Incident {
         outcomes: Vec::new(),
         missing: Vec::new(),
         doubts: Vec::new(),
+        sender: None,
     }
 }
 

@@ -1,0 +1,472 @@
+//! Facts as they come in -> cases: what belongs to one decision to kill, whichever source saw it.
+//!
+//! A state machine over values: time is handed in (CLOCK_BOOTTIME), nothing is read. A case is told when what it waits
+//! for has come, or when its time is up; what comes later is told as more of the same case. Everything kept is bounded.
+
+mod case;
+mod memory;
+
+pub use case::Case;
+
+use std::collections::{BTreeSet, HashMap};
+
+use oom_report::report::OomReport;
+
+use crate::cgroup_path::CgroupOwner;
+use crate::fact::{
+    Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SenderCall, SignalOrigin,
+};
+use crate::role::Role;
+use memory::Recent;
+
+const MS: u64 = 1_000_000;
+/// A killed process that has not ended by then is told as killed and not yet gone.
+const WAIT_FOR_EXIT_NS: u64 = 10 * MS;
+/// The kernel prints `Killed process` right after the signal; its reader is a few milliseconds behind at most.
+const WAIT_FOR_REPORT_NS: u64 = 20 * MS;
+/// Whom the end of a pid namespace's init takes along is signalled right after it.
+const WAIT_FOR_NAMESPACE_NS: u64 = 2 * MS;
+/// Signals of one decision follow each other.
+const ONE_DECISION_NS: u64 = 50 * MS;
+/// Whoever ends this long after a SIGTERM did not end by it.
+const ASKED_NS: u64 = 60_000 * MS;
+/// Cases kept after they were told, for what comes late.
+const KEPT: usize = 1024;
+/// SIGTERMs remembered until the SIGKILL that may follow.
+const ASKED: usize = 4096;
+/// Parents of victims remembered: a shell passes on its child's 137.
+const PARENTS: usize = 4096;
+
+const SIGKILL: u32 = 9;
+const SIGTERM: u32 = 15;
+const EXITED_137: u32 = 137;
+/// The tracepoint's `result`: TRACE_SIGNAL_DELIVERED and TRACE_SIGNAL_ALREADY_PENDING (include/trace/events/signal.h).
+const DELIVERED: [i32; 2] = [0, 2];
+
+/// Which kinds of facts can come at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sources {
+    /// Signals, OOM marks and exits (eBPF).
+    pub signals: bool,
+    /// Kernel reports.
+    pub reports: bool,
+}
+
+/// What a call to [`Gatherer::due`] gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// A case, for the first time.
+    New(Box<Case>),
+    /// A case told before, with more evidence.
+    More(Box<Case>),
+}
+
+/// A process for the life of a boot.
+type Key = (u32, u64);
+
+fn key(process: &Process) -> Key {
+    (process.tgid, process.start_boot_ns)
+}
+
+#[derive(Debug)]
+struct Open {
+    case: Case,
+    told: bool,
+    deadline_ns: Option<u64>,
+    last_signal_ns: u64,
+}
+
+/// The state between facts.
+#[derive(Debug)]
+pub struct Gatherer {
+    sources: Sources,
+    next: u64,
+    open: HashMap<u64, Open>,
+    due: BTreeSet<(u64, u64)>,
+    by_process: HashMap<Key, u64>,
+    by_pid: HashMap<u32, u64>,
+    by_container: HashMap<String, u64>,
+    told: Recent<u64, ()>,
+    asked: Recent<Key, Box<KillSignal>>,
+    parents: Recent<Key, u64>,
+    /// The case that the last signal went to: signals of one decision follow each other.
+    latest: Option<u64>,
+}
+
+impl Gatherer {
+    /// Nothing gathered yet.
+    pub fn new(sources: Sources) -> Self {
+        Self {
+            sources,
+            next: 0,
+            open: HashMap::new(),
+            due: BTreeSet::new(),
+            by_process: HashMap::new(),
+            by_pid: HashMap::new(),
+            by_container: HashMap::new(),
+            told: Recent::new(KEPT),
+            asked: Recent::new(ASKED),
+            parents: Recent::new(PARENTS),
+            latest: None,
+        }
+    }
+
+    /// Takes a fact. Ask [`Gatherer::due`] afterwards.
+    pub fn take(&mut self, fact: Fact, now_ns: u64) {
+        match fact {
+            Fact::Signal(signal) if !DELIVERED.contains(&signal.result) => {}
+            Fact::Signal(signal) if signal.signal == SIGTERM => {
+                self.asked.put(key(&signal.target), signal);
+            }
+            Fact::Signal(signal) if signal.signal == SIGKILL => self.kill(*signal, now_ns),
+            Fact::Signal(_) => {}
+            Fact::OomMark(mark) => self.mark(mark),
+            Fact::Exit(exit) => self.exit(*exit, now_ns),
+            Fact::Runtime(event) => self.runtime(*event, now_ns),
+        }
+    }
+
+    /// Takes a kernel report.
+    pub fn report(&mut self, report: OomReport, now_ns: u64) {
+        let mut numbers: Vec<u64> = Vec::new();
+        for victim in &report.victims {
+            let found = self.by_pid.get(&victim.pid).copied();
+            if let Some(number) = found.filter(|number| {
+                self.open
+                    .get(number)
+                    .is_some_and(|open| open.case.may_be_of(&report, victim.pid))
+                    && !numbers.contains(number)
+            }) {
+                numbers.push(number);
+            }
+        }
+        let Some((first, others)) = numbers.split_first() else {
+            let number = self.begin(Case::of_report(report));
+            let wait = if self.sources.signals {
+                WAIT_FOR_EXIT_NS
+            } else {
+                0
+            };
+            return self.set_deadline(number, now_ns + wait);
+        };
+        for other in others {
+            self.merge(*other, *first);
+        }
+        if let Some(open) = self.open.get_mut(first) {
+            open.case.add_report(report);
+        }
+        self.set_deadline(*first, now_ns);
+    }
+
+    /// When [`Gatherer::due`] is to be asked next.
+    pub fn next_deadline_ns(&self) -> Option<u64> {
+        self.due.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The cases whose time is up, in the order of their deadlines.
+    pub fn due(&mut self, now_ns: u64) -> Vec<Told> {
+        let mut out = Vec::new();
+        while let Some((deadline, number)) = self.due.first().copied() {
+            if deadline > now_ns {
+                break;
+            }
+            self.due.remove(&(deadline, number));
+            self.join_to_marked(number);
+            let Some(open) = self.open.get_mut(&number) else {
+                continue;
+            };
+            open.deadline_ns = None;
+            let case = Box::new(open.case.clone());
+            out.push(if open.told {
+                Told::More(case)
+            } else {
+                Told::New(case)
+            });
+            if !open.told {
+                open.told = true;
+                if let Some((old, ())) = self.told.put(number, ()) {
+                    self.forget(old);
+                }
+            }
+        }
+        out
+    }
+
+    /// Everything that was not told yet, whatever it still waits for: the end of watching.
+    pub fn finish(&mut self) -> Vec<Told> {
+        self.due(u64::MAX)
+    }
+
+    fn begin(&mut self, case: Case) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        for process in case.processes() {
+            self.by_process.insert(key(process), number);
+            self.by_pid.insert(process.tgid, number);
+        }
+        if let Some(container) = case.container_id() {
+            self.by_container.insert(container, number);
+        }
+        self.open.insert(
+            number,
+            Open {
+                case,
+                told: false,
+                deadline_ns: None,
+                last_signal_ns: 0,
+            },
+        );
+        number
+    }
+
+    fn set_deadline(&mut self, number: u64, deadline_ns: u64) {
+        if let Some(open) = self.open.get_mut(&number) {
+            if let Some(old) = open.deadline_ns.replace(deadline_ns) {
+                self.due.remove(&(old, number));
+            }
+            self.due.insert((deadline_ns, number));
+        }
+    }
+
+    fn forget(&mut self, number: u64) {
+        let Some(open) = self.open.remove(&number) else {
+            return;
+        };
+        if let Some(deadline) = open.deadline_ns {
+            self.due.remove(&(deadline, number));
+        }
+        for process in open.case.processes() {
+            if self.by_process.get(&key(process)) == Some(&number) {
+                self.by_process.remove(&key(process));
+            }
+            if self.by_pid.get(&process.tgid) == Some(&number) {
+                self.by_pid.remove(&process.tgid);
+            }
+        }
+        self.by_container.retain(|_, at| *at != number);
+    }
+
+    /// Moves all of `from` into `into`.
+    fn merge(&mut self, from: u64, into: u64) {
+        let Some(open) = self.open.remove(&from) else {
+            return;
+        };
+        if let Some(deadline) = open.deadline_ns {
+            self.due.remove(&(deadline, from));
+        }
+        for process in open.case.processes() {
+            self.by_process.insert(key(process), into);
+            self.by_pid.insert(process.tgid, into);
+        }
+        for at in self.by_container.values_mut().filter(|at| **at == from) {
+            *at = into;
+        }
+        if let Some(target) = self.open.get_mut(&into) {
+            target.case.absorb(open.case);
+        }
+    }
+
+    fn kill(&mut self, signal: KillSignal, now_ns: u64) {
+        let target = key(&signal.target);
+        let known = self.by_process.get(&target).copied();
+        let joined = known.or_else(|| self.same_decision(&signal));
+        if let Some(number) = joined {
+            self.by_process.insert(target, number);
+            self.by_pid.insert(signal.target.tgid, number);
+            self.remember_parents(&signal, number);
+            let Some(open) = self.open.get_mut(&number) else {
+                return;
+            };
+            open.last_signal_ns = signal.boot_ns;
+            open.case.add_kill(signal);
+            if open.told {
+                // One more telling for all that follow at once.
+                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_NAMESPACE_NS);
+                self.set_deadline(number, deadline);
+            }
+            self.latest = Some(number);
+            return;
+        }
+        let wait = if signal.origin == SignalOrigin::Kernel
+            && self.sources.reports
+            && !is_teardown(&signal)
+        {
+            WAIT_FOR_REPORT_NS
+        } else {
+            WAIT_FOR_EXIT_NS
+        };
+        let at_ns = signal.boot_ns;
+        let asked = self.asked.take(&target);
+        self.remember_parents(&signal, self.next);
+        let number = self.begin(Case::of_kill(signal, asked.map(|signal| *signal)));
+        if let Some(open) = self.open.get_mut(&number) {
+            open.last_signal_ns = at_ns;
+        }
+        self.set_deadline(number, now_ns + wait);
+        self.latest = Some(number);
+    }
+
+    fn remember_parents(&mut self, signal: &KillSignal, number: u64) {
+        for ancestor in &signal.target_ancestors {
+            // Whoever outlives all containers passes nothing on.
+            if ancestor.tgid > 1 {
+                self.parents
+                    .put((ancestor.tgid, ancestor.start_boot_ns), number);
+            }
+        }
+    }
+
+    /// The case of the decision that also sent this signal.
+    fn same_decision(&self, signal: &KillSignal) -> Option<u64> {
+        let sender = key(&signal.sender);
+        if is_teardown(signal) {
+            // The init's own death, or the case that its end began.
+            if let Some(number) = self.by_process.get(&sender) {
+                return Some(*number);
+            }
+        }
+        let number = self.latest?;
+        let open = self.open.get(&number)?;
+        let first = open.case.kill.as_ref()?;
+        let at_once = signal.boot_ns.saturating_sub(open.last_signal_ns) <= ONE_DECISION_NS;
+        if !at_once || key(&first.sender) != sender || first.origin != signal.origin {
+            return None;
+        }
+        let same_file = first.call == SenderCall::Write
+            && signal.call == SenderCall::Write
+            && first.written_file.is_some()
+            && first.written_file == signal.written_file;
+        let same_teardown = is_teardown(first) && is_teardown(signal);
+        let container = |process: &Process| {
+            process
+                .cgroups
+                .path()
+                .and_then(|path| CgroupOwner::of(path).container_id)
+        };
+        let same_container = signal.origin != SignalOrigin::Kernel
+            && Role::of(&signal.sender) == Some(Role::Runtime)
+            && container(&signal.target).is_some_and(|id| Some(id) == container(&first.target));
+        (same_file || same_teardown || same_container).then_some(number)
+    }
+
+    /// Processes that share the victim's memory get their signals without a mark and without a line of their own
+    /// (mm/oom_kill.c, __oom_kill_process).
+    fn join_to_marked(&mut self, number: u64) {
+        let Some(open) = self.open.get(&number).filter(|open| !open.told) else {
+            return;
+        };
+        let Some(kill) = open.case.kill.as_ref() else {
+            return;
+        };
+        let alone = open.case.marks.is_empty() && open.case.report.is_none();
+        if !alone
+            || kill.origin != SignalOrigin::Kernel
+            || is_teardown(kill)
+            || kill.sender.tgid == kill.target.tgid
+        {
+            return;
+        }
+        let (sender, at_ns) = (key(&kill.sender), kill.boot_ns);
+        let marked = self.open.iter().find(|(other, open)| {
+            **other != number
+                && !open.case.marks.is_empty()
+                && open.case.kill.as_ref().is_some_and(|first| {
+                    key(&first.sender) == sender && at_ns.abs_diff(first.boot_ns) <= ONE_DECISION_NS
+                })
+        });
+        if let Some(marked) = marked.map(|(marked, _)| *marked) {
+            self.merge(number, marked);
+        }
+    }
+
+    fn mark(&mut self, mark: OomMark) {
+        if let Some(number) = self.by_pid.get(&mark.tgid)
+            && let Some(open) = self.open.get_mut(number)
+        {
+            open.case.marks.push(mark);
+        }
+    }
+
+    fn exit(&mut self, exit: Exit, now_ns: u64) {
+        let process = key(&exit.process);
+        if let Some(number) = self.by_process.get(&process).copied() {
+            let Some(open) = self.open.get_mut(&number) else {
+                return;
+            };
+            let is_init = exit.process.namespaced_tgid == Some(1) && exit.process.tgid != 1;
+            open.case.exits.push(exit);
+            if open.told {
+                // The store learns of it; nothing is waiting for it.
+                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+                return self.set_deadline(number, deadline);
+            }
+            if open.case.may_have_report() && self.sources.reports {
+                return;
+            }
+            let wait = if is_init || open.case.is_several() {
+                WAIT_FOR_NAMESPACE_NS
+            } else {
+                0
+            };
+            return self.set_deadline(number, now_ns + wait);
+        }
+        if exit.signal() == Some(SIGKILL) {
+            // Its signal was lost, or came before watching began.
+            let number = self.begin(Case::of_exit(exit));
+            return self.set_deadline(number, now_ns + WAIT_FOR_REPORT_NS);
+        }
+        if let Some(asked) = self.asked.take(&process)
+            && is_memory_daemon(&asked)
+            && exit.boot_ns.saturating_sub(asked.boot_ns) <= ASKED_NS
+        {
+            // Memory daemons ask first: who ends by that was killed all the same.
+            let number = self.begin(Case::of_kill(*asked, None));
+            if let Some(open) = self.open.get_mut(&number) {
+                open.case.exits.push(exit);
+            }
+            return self.set_deadline(number, now_ns);
+        }
+        if exit.status() != Some(EXITED_137) {
+            return;
+        }
+        if let Some(number) = self.parents.get(&process).copied()
+            && let Some(open) = self.open.get_mut(&number)
+        {
+            open.case.echoes.push(exit);
+            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+            return self.set_deadline(number, deadline);
+        }
+        let number = self.begin(Case::of_exit(exit));
+        self.set_deadline(number, now_ns);
+    }
+
+    fn runtime(&mut self, event: RuntimeEvent, now_ns: u64) {
+        let Some(number) = self.by_container.get(&event.container_id).copied() else {
+            return;
+        };
+        if let Some(open) = self.open.get_mut(&number) {
+            open.case.events.push(event);
+            if open.told {
+                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+                self.set_deadline(number, deadline);
+            }
+        }
+    }
+}
+
+fn is_memory_daemon(signal: &KillSignal) -> bool {
+    matches!(Role::of(&signal.sender), Some(Role::MemoryDaemon(_)))
+}
+
+/// Signals by which the end of a pid namespace's init takes the others along (kernel/pid_namespace.c,
+/// zap_pid_ns_processes).
+pub(crate) fn is_teardown(signal: &KillSignal) -> bool {
+    signal.origin == SignalOrigin::Kernel
+        && signal.sender.exiting
+        && signal.sender.namespaced_tgid == Some(1)
+        && signal.sender.tgid != 1
+        && signal.sender.tgid != signal.target.tgid
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+use oom_report::report::{OomReport, Victim};
+
+use super::*;
+use crate::fact::{Ancestor, CgroupPaths, MemoryCounters, WrittenFile};
+
+const ALL: Sources = Sources {
+    signals: true,
+    reports: true,
+};
+
+fn process(tgid: u32, comm: &str) -> Process {
+    Process {
+        pid: tgid,
+        tgid,
+        start_boot_ns: u64::from(tgid) * 1000,
+        comm: comm.into(),
+        exe: Some(comm.into()),
+        cgroups: CgroupPaths {
+            unified: Some(format!("/system.slice/{comm}.service").into()),
+            ..CgroupPaths::default()
+        },
+        ..Process::default()
+    }
+}
+
+fn signal(number: u32, sender: Process, target: Process, boot_ns: u64) -> KillSignal {
+    KillSignal {
+        boot_ns,
+        signal: number,
+        code: 0,
+        origin: SignalOrigin::Siginfo,
+        group: true,
+        result: 0,
+        call: SenderCall::Kill,
+        system_call: Some(62),
+        written_file: None,
+        sender,
+        sender_ancestors: Vec::new(),
+        target,
+        target_ancestors: Vec::new(),
+        memory: MemoryCounters::default(),
+        cpu_limit: None,
+        ptrace_exitkill: false,
+        tracer_tgid: None,
+    }
+}
+
+fn by_kernel(mut signal: KillSignal) -> KillSignal {
+    signal.origin = SignalOrigin::Kernel;
+    signal.code = 128;
+    signal.call = SenderCall::NoCall;
+    signal
+}
+
+fn exit(process: Process, wait_status: i32, boot_ns: u64) -> Exit {
+    Exit {
+        boot_ns,
+        process,
+        ancestors: Vec::new(),
+        wait_status,
+        memory: MemoryCounters::default(),
+    }
+}
+
+fn told(gatherer: &mut Gatherer, now_ns: u64) -> Vec<Case> {
+    gatherer
+        .due(now_ns)
+        .into_iter()
+        .map(|told| match told {
+            Told::New(case) => *case,
+            Told::More(case) => panic!("told before: {case:?}"),
+        })
+        .collect()
+}
+
+fn report(victims: &[(u32, &str)]) -> OomReport {
+    OomReport {
+        victims: victims
+            .iter()
+            .map(|(pid, comm)| Victim {
+                pid: *pid,
+                comm: (*comm).into(),
+                ..Victim::default()
+            })
+            .collect(),
+        ..OomReport::default()
+    }
+}
+
+#[test]
+fn a_kill_is_told_when_its_victim_has_ended() {
+    let mut gatherer = Gatherer::new(ALL);
+    gatherer.take(
+        Fact::Signal(Box::new(signal(
+            15,
+            process(2, "sh"),
+            process(9, "app"),
+            MS,
+        ))),
+        MS,
+    );
+    gatherer.take(
+        Fact::Signal(Box::new(signal(
+            9,
+            process(2, "sh"),
+            process(9, "app"),
+            5 * MS,
+        ))),
+        5 * MS,
+    );
+    assert_eq!(told(&mut gatherer, 6 * MS), []);
+    gatherer.take(
+        Fact::Exit(Box::new(exit(process(9, "app"), 9, 7 * MS))),
+        7 * MS,
+    );
+    let cases = told(&mut gatherer, 7 * MS);
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases[0].asked.as_ref().map(|asked| asked.boot_ns), Some(MS));
+    assert_eq!(cases[0].exits.len(), 1);
+    assert_eq!(gatherer.next_deadline_ns(), None);
+}
+
+#[test]
+fn a_victim_that_does_not_end_is_told_all_the_same() {
+    let mut gatherer = Gatherer::new(ALL);
+    gatherer.take(
+        Fact::Signal(Box::new(signal(9, process(2, "sh"), process(9, "app"), 0))),
+        0,
+    );
+    assert_eq!(told(&mut gatherer, WAIT_FOR_EXIT_NS).len(), 1);
+    gatherer.take(
+        Fact::Exit(Box::new(exit(process(9, "app"), 9, MS))),
+        WAIT_FOR_EXIT_NS,
+    );
+    assert!(matches!(
+        gatherer.finish().as_slice(),
+        [Told::More(case)] if case.exits.len() == 1
+    ));
+}
+
+#[test]
+fn ignored_signals_and_other_deaths_are_nothing() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut ignored = signal(9, process(2, "sh"), process(1, "init"), 0);
+    ignored.result = 1;
+    gatherer.take(Fact::Signal(Box::new(ignored)), 0);
+    gatherer.take(
+        Fact::Signal(Box::new(signal(15, process(2, "sh"), process(9, "app"), 0))),
+        0,
+    );
+    gatherer.take(Fact::Exit(Box::new(exit(process(9, "app"), 15, MS))), MS);
+    gatherer.take(
+        Fact::Exit(Box::new(exit(process(10, "app"), 143 << 8, MS))),
+        MS,
+    );
+    assert_eq!(gatherer.finish(), []);
+}
+
+#[test]
+fn the_report_joins_the_signals_of_a_group_and_no_others() {
+    let mut gatherer = Gatherer::new(ALL);
+    let asks = process(7, "leader");
+    for (tgid, comm) in [(7, "leader"), (8, "helper")] {
+        gatherer.take(
+            Fact::Signal(Box::new(by_kernel(signal(
+                9,
+                asks.clone(),
+                process(tgid, comm),
+                MS,
+            )))),
+            MS,
+        );
+        gatherer.take(
+            Fact::OomMark(OomMark {
+                boot_ns: MS,
+                tgid,
+                by_tgid: 7,
+            }),
+            MS,
+        );
+        gatherer.take(
+            Fact::Exit(Box::new(exit(process(tgid, comm), 9, 2 * MS))),
+            2 * MS,
+        );
+    }
+    // A person kills a process whose pid the log will name a while later for another.
+    gatherer.take(
+        Fact::Signal(Box::new(signal(
+            9,
+            process(2, "sh"),
+            process(9, "app"),
+            2 * MS,
+        ))),
+        2 * MS,
+    );
+    gatherer.report(report(&[(7, "leader"), (8, "helper")]), 3 * MS);
+    let cases = told(&mut gatherer, 3 * MS);
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases[0].signals().count(), 2);
+    assert_eq!(cases[0].exits.len(), 2);
+    assert!(cases[0].report.is_some());
+    gatherer.report(report(&[(9, "other")]), 4 * MS);
+    let rest = told(&mut gatherer, 40 * MS);
+    assert_eq!(rest.len(), 2);
+    assert!(
+        rest.iter()
+            .all(|case| case.kill.is_some() != case.report.is_some())
+    );
+}
+
+#[test]
+fn the_end_of_an_init_takes_its_namespace_along_in_one_case() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut init = process(20, "init");
+    init.namespaced_tgid = Some(1);
+    gatherer.take(
+        Fact::Signal(Box::new(signal(9, process(2, "sh"), init.clone(), 0))),
+        0,
+    );
+    gatherer.take(Fact::Exit(Box::new(exit(init.clone(), 9, MS))), MS);
+    init.exiting = true;
+    for tgid in [21, 22] {
+        gatherer.take(
+            Fact::Signal(Box::new(by_kernel(signal(
+                9,
+                init.clone(),
+                process(tgid, "child"),
+                MS,
+            )))),
+            MS,
+        );
+        gatherer.take(
+            Fact::Exit(Box::new(exit(process(tgid, "child"), 9, 2 * MS))),
+            2 * MS,
+        );
+    }
+    let cases = told(&mut gatherer, 5 * MS);
+    assert_eq!(cases.len(), 1, "{cases:?}");
+    assert_eq!(
+        cases[0].kill.as_ref().map(|kill| kill.target.tgid),
+        Some(20)
+    );
+    assert_eq!(cases[0].others.len(), 2);
+}
+
+#[test]
+fn an_init_that_ends_by_itself_begins_one_case() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut init = process(20, "init");
+    init.namespaced_tgid = Some(1);
+    init.exiting = true;
+    for tgid in [21, 22] {
+        gatherer.take(
+            Fact::Signal(Box::new(by_kernel(signal(
+                9,
+                init.clone(),
+                process(tgid, "child"),
+                MS,
+            )))),
+            MS,
+        );
+    }
+    for tgid in [21, 22] {
+        gatherer.take(
+            Fact::Exit(Box::new(exit(process(tgid, "child"), 9, 2 * MS))),
+            2 * MS,
+        );
+    }
+    let cases = told(&mut gatherer, 40 * MS);
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases[0].others.len(), 1);
+}
+
+#[test]
+fn one_write_to_cgroup_kill_is_one_case_two_kills_are_two() {
+    let mut gatherer = Gatherer::new(ALL);
+    for tgid in [31, 32, 33] {
+        let mut kill = signal(9, process(2, "sh"), process(tgid, "app"), MS);
+        kill.origin = SignalOrigin::NoInfo;
+        kill.call = SenderCall::Write;
+        kill.written_file = Some(WrittenFile {
+            filesystem: "cgroup2".into(),
+            path: "/app/cgroup.kill".into(),
+        });
+        gatherer.take(Fact::Signal(Box::new(kill)), MS);
+    }
+    for tgid in [41, 42] {
+        gatherer.take(
+            Fact::Signal(Box::new(signal(
+                9,
+                process(2, "sh"),
+                process(tgid, "app"),
+                MS,
+            ))),
+            MS,
+        );
+    }
+    let cases = gatherer.finish();
+    assert_eq!(cases.len(), 3);
+}
+
+#[test]
+fn a_shell_that_passes_on_its_childs_137_is_no_case_of_its_own() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut kill = signal(9, process(2, "sh"), process(9, "app"), 0);
+    let shell = process(8, "bash");
+    kill.target_ancestors = vec![Ancestor {
+        tgid: 8,
+        start_boot_ns: shell.start_boot_ns,
+        ..Ancestor::default()
+    }];
+    gatherer.take(Fact::Signal(Box::new(kill)), 0);
+    gatherer.take(Fact::Exit(Box::new(exit(process(9, "app"), 9, MS))), MS);
+    gatherer.take(Fact::Exit(Box::new(exit(shell, 137 << 8, 2 * MS))), 2 * MS);
+    let cases = gatherer.finish();
+    assert!(
+        matches!(cases.as_slice(), [Told::New(case)] if case.echoes.len() == 1),
+        "{cases:?}"
+    );
+    // Without such a child it is a case.
+    gatherer.take(
+        Fact::Exit(Box::new(exit(process(50, "app"), 137 << 8, MS))),
+        MS,
+    );
+    assert!(matches!(gatherer.finish().as_slice(), [Told::New(case)] if case.kill.is_none()));
+}
+
+#[test]
+fn a_storm_leaves_nothing_behind() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut number = 0;
+    for tgid in 100..10_100 {
+        gatherer.take(
+            Fact::Signal(Box::new(signal(
+                9,
+                process(2, "sh"),
+                process(tgid, "sleeper"),
+                0,
+            ))),
+            0,
+        );
+        gatherer.take(
+            Fact::Exit(Box::new(exit(process(tgid, "sleeper"), 9, 0))),
+            0,
+        );
+        number += told(&mut gatherer, 0).len();
+    }
+    assert_eq!(number, 10_000);
+    assert!(gatherer.open.len() <= KEPT + 1);
+    assert!(gatherer.by_process.len() <= KEPT + 1);
+    assert!(gatherer.by_pid.len() <= KEPT + 1);
+}

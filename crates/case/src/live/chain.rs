@@ -1,0 +1,133 @@
+//! The way from the machine's first process down to the sender of a signal: where it enters a container, a login, a shell.
+
+use crate::cgroup_path::CgroupOwner;
+use crate::fact::{Ancestor, KillSignal, Process};
+use crate::role::{Role, is_interactive_shell};
+
+use super::Surroundings;
+
+/// What the sender's ancestors show.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chain<'a> {
+    /// The sender runs in a container: its cgroup is one, or its pid namespace is not the machine's.
+    pub(super) inside: bool,
+    /// It got there from outside, not as a descendant of the container's first process.
+    pub(super) by_exec: bool,
+    /// nsenter above it.
+    pub(super) into: Option<&'a Ancestor>,
+    /// Where a person came in: sshd, login, tmux.
+    pub(super) entrance: Option<&'a Ancestor>,
+    /// sudo and its kin.
+    pub(super) elevation: Option<&'a Ancestor>,
+    /// A client program that a person starts: `ctr`, `docker`.
+    pub(super) client: Option<&'a Ancestor>,
+    /// The nearest shell above (or the sender itself) that reads from a terminal.
+    pub(super) terminal: Option<&'a str>,
+    /// The sender is a parent, grandparent ... of the target.
+    pub(super) above_target: bool,
+    /// Sender and target are in one container, or in one cgroup that is neither the root nor a login's.
+    pub(super) same_place: bool,
+}
+
+impl<'a> Chain<'a> {
+    pub(super) fn of(kill: &'a KillSignal, around: &Surroundings<'_>) -> Self {
+        let sender = &kill.sender;
+        let owner = owner(sender);
+        let ancestors = &kill.sender_ancestors;
+        let role = |wanted: Role| {
+            ancestors
+                .iter()
+                .find(|one| Role::of_ancestor(one) == Some(wanted))
+        };
+        let foreign_namespace = match (sender.pid_namespace, around.host_pid_namespace) {
+            (Some(own), Some(host)) => own != host,
+            _ => false,
+        };
+        let inside = foreign_namespace || owner.container_id.is_some();
+        Self {
+            inside,
+            by_exec: inside && entered_from_outside(kill, &owner, foreign_namespace, around),
+            into: role(Role::Into),
+            entrance: role(Role::Entrance),
+            elevation: role(Role::Elevation),
+            client: role(Role::Client),
+            terminal: sender
+                .tty
+                .as_deref()
+                .or_else(|| ancestors.iter().find_map(|one| one.tty.as_deref())),
+            above_target: kill
+                .target_ancestors
+                .iter()
+                .any(|one| (one.tgid, one.start_boot_ns) == (sender.tgid, sender.start_boot_ns)),
+            same_place: same_place(sender, &kill.target),
+        }
+    }
+
+    /// Whether the sender or what started it takes commands from a person at a terminal.
+    pub(super) fn is_at_terminal(&self, kill: &KillSignal) -> bool {
+        is_interactive_shell(&kill.sender)
+            || self.terminal.is_some()
+                && matches!(Role::of(&kill.sender), Some(Role::SignalTool | Role::Shell))
+                && !self.above_target
+    }
+}
+
+fn owner(process: &Process) -> CgroupOwner {
+    process
+        .cgroups
+        .path()
+        .map(CgroupOwner::of)
+        .unwrap_or_default()
+}
+
+/// Follows the ancestors to the last one in the sender's container: it is the container's first process for all that
+/// the application does itself, and another one for a command that was brought in (exec, nsenter).
+fn entered_from_outside(
+    kill: &KillSignal,
+    own: &CgroupOwner,
+    foreign_namespace: bool,
+    around: &Surroundings<'_>,
+) -> bool {
+    let sender = &kill.sender;
+    let within = |one: &&Ancestor| match foreign_namespace {
+        true => one.pid_namespace == sender.pid_namespace,
+        false => one
+            .cgroup
+            .as_deref()
+            .is_some_and(|path| CgroupOwner::of(path).container_id == own.container_id),
+    };
+    let count = kill.sender_ancestors.iter().take_while(within).count();
+    if count == kill.sender_ancestors.len() && count > 0 {
+        // The chain is longer than what was recorded: nothing shows that it came from outside.
+        return false;
+    }
+    let top = match count
+        .checked_sub(1)
+        .and_then(|at| kill.sender_ancestors.get(at))
+    {
+        Some(ancestor) => (ancestor.tgid, ancestor.namespaced_tgid),
+        None => (sender.tgid, sender.namespaced_tgid),
+    };
+    let init_pid = around.container.as_ref().and_then(|facts| facts.init_pid);
+    if init_pid == Some(top.0) {
+        return false;
+    }
+    match (foreign_namespace, top.1) {
+        (true, Some(number)) => number != 1,
+        // In the machine's own pid namespace only the runtime knows which process is the first.
+        (false, _) => init_pid.is_some(),
+        (true, None) => false,
+    }
+}
+
+fn same_place(sender: &Process, target: &Process) -> bool {
+    let (own, other) = (owner(sender), owner(target));
+    if own.container_id.is_some() || other.container_id.is_some() {
+        let same_pod = own.pod_uid.is_some() && own.pod_uid == other.pod_uid;
+        return own.container_id == other.container_id || same_pod;
+    }
+    let path = sender.cgroups.path();
+    own.unit.is_some()
+        && path == target.cgroups.path()
+        && own.level == crate::cgroup_path::Level::Service
+}
