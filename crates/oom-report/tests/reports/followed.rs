@@ -7,8 +7,9 @@ use oom_report::report::OomReport;
 
 use crate::{CONTAINER_LIMIT, assumptions, facts, scan_one};
 
-const GROUP: &str =
-    include_str!("../../../../tests/fixtures/kernels/6.12.117+deb13-cloud-amd64-v2/group-kill.kmsg");
+const GROUP: &str = include_str!(
+    "../../../../tests/fixtures/kernels/6.12.117+deb13-cloud-amd64-v2/group-kill.kmsg"
+);
 
 fn follow(scanner: &mut Scanner, lines: &str) -> Vec<OomReport> {
     let mut reports = Vec::new();
@@ -33,7 +34,10 @@ fn a_report_leaves_a_few_milliseconds_after_its_last_line_and_only_once() {
     assert!(quiet <= Duration::from_millis(10), "{quiet:?}");
     assert!(settle(&mut scanner, quiet - Duration::from_micros(1)).is_empty());
     let reports = settle(&mut scanner, quiet);
-    assert_eq!(facts(&reports[0]), facts(&scan_one(CONTAINER_LIMIT.as_bytes())));
+    assert_eq!(
+        facts(&reports[0]),
+        facts(&scan_one(CONTAINER_LIMIT.as_bytes()))
+    );
     assert_eq!(reports.len(), 1);
     assert_eq!(scanner.settles_after(), None);
     assert!(settle(&mut scanner, Duration::from_secs(60)).is_empty());
@@ -108,7 +112,10 @@ fn a_slow_console_stretches_the_wait() {
             let mut fields = line.splitn(4, ',');
             let (priority, sequence) = (fields.next().unwrap(), fields.next().unwrap());
             let rest = fields.nth(1).unwrap_or_default();
-            format!("{priority},{sequence},{},{rest}\n", 1_000_000 + index * 20_000)
+            format!(
+                "{priority},{sequence},{},{rest}\n",
+                1_000_000 + index * 20_000
+            )
         })
         .collect();
     let mut scanner = Scanner::new(assumptions());
