@@ -4,10 +4,18 @@
 //! Types only: nothing is joined here and nobody is blamed. Times are nanoseconds of CLOCK_BOOTTIME, which every source
 //! on a machine shares; a source with another clock converts.
 
+mod cgroup;
+mod login;
+mod machine;
 mod process;
 mod runtime;
 mod signal;
 
+pub use cgroup::{
+    CgroupEmptied, CgroupHierarchy, CgroupMemory, CgroupOom, EventLevel, OomCounts, Pressure, Stall,
+};
+pub use login::Login;
+pub use machine::MachineMemory;
 pub use process::{Ancestor, CgroupPaths, MemoryCounters, Process};
 pub use runtime::{ContainerFacts, RuntimeEvent, RuntimeEventKind};
 pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin, WrittenFile};
@@ -23,4 +31,8 @@ pub enum Fact {
     Exit(Box<Exit>),
     /// A container runtime told something.
     Runtime(Box<RuntimeEvent>),
+    /// A cgroup's out-of-memory counts went up.
+    CgroupOom(Box<CgroupOom>),
+    /// A cgroup ran empty.
+    CgroupEmptied(CgroupEmptied),
 }

@@ -14,7 +14,8 @@ use oom_report::report::OomReport;
 
 use crate::cgroup_path::CgroupOwner;
 use crate::fact::{
-    Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SenderCall, SignalOrigin,
+    CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SenderCall,
+    SignalOrigin,
 };
 use crate::role::Role;
 use memory::Recent;
@@ -28,6 +29,8 @@ const WAIT_FOR_REPORT_NS: u64 = 20 * MS;
 const WAIT_FOR_NAMESPACE_NS: u64 = 2 * MS;
 /// Signals of one decision follow each other.
 const ONE_DECISION_NS: u64 = 50 * MS;
+/// The kernel tells of a count up to 10 ms late, and this program's turn comes when it comes.
+const COUNTED_NS: u64 = 2_000 * MS;
 /// Whoever ends this long after a SIGTERM did not end by it.
 const ASKED_NS: u64 = 60_000 * MS;
 /// Cases kept after they were told, for what comes late.
@@ -123,6 +126,9 @@ impl Gatherer {
             Fact::OomMark(mark) => self.mark(mark),
             Fact::Exit(exit) => self.exit(*exit, now_ns),
             Fact::Runtime(event) => self.runtime(*event, now_ns),
+            Fact::CgroupOom(event) => self.cgroup_oom(event, now_ns),
+            // That a cgroup ran empty accuses nobody.
+            Fact::CgroupEmptied(_) => {}
         }
     }
 
@@ -438,6 +444,34 @@ impl Gatherer {
         }
         let number = self.begin(Case::of_exit(exit));
         self.set_deadline(number, now_ns);
+    }
+
+    /// A count of the victim's own cgroup, or of the one whose limit was hit, backs the case; where nothing else is seen
+    /// it is all there is.
+    fn cgroup_oom(&mut self, event: CgroupOom, now_ns: u64) {
+        if event.kills() == 0 {
+            return;
+        }
+        let about = |open: &&mut Open| {
+            let seen_ns = open.case.seen_ns().unwrap_or(event.boot_ns);
+            event.boot_ns.abs_diff(seen_ns) <= COUNTED_NS && open.case.is_in(&event.path)
+        };
+        if let Some(open) = self.open.values_mut().find(about) {
+            // Counted for the cgroup and for all above: one is enough.
+            if !open
+                .case
+                .counts
+                .iter()
+                .any(|count| count.path == event.path)
+            {
+                open.case.counts.push(event);
+            }
+            return;
+        }
+        if !self.sources.signals && !self.sources.reports && event.level == EventLevel::Local {
+            let number = self.begin(Case::of_count(event));
+            self.set_deadline(number, now_ns);
+        }
     }
 
     fn runtime(&mut self, event: RuntimeEvent, now_ns: u64) {

@@ -14,8 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::fact::{Ancestor, Exit, KillSignal, Process, RuntimeEvent, SenderCall};
-use crate::live::Person;
+use crate::fact::{Ancestor, Exit, KillSignal, Login, Process, RuntimeEvent, SenderCall};
 
 /// Version of the contract.
 pub const SCHEMA: u32 = 1;
@@ -184,7 +183,7 @@ pub struct Sender {
     /// What it was doing in the kernel.
     pub call: SenderCall,
     /// Whom it works for, as far as the machine knows.
-    pub person: Option<Person>,
+    pub person: Option<Login>,
 }
 
 /// Where an incident was read.

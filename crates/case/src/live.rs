@@ -12,12 +12,10 @@ mod words;
 
 use jiff::{SignedDuration, Timestamp};
 use oom_report::report::Provenance;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::assemble::{self, Context, Fnv};
 use crate::cgroup_path::CgroupOwner;
-use crate::fact::{ContainerFacts, KillSignal, Process};
+use crate::fact::{ContainerFacts, KillSignal, Login, Process};
 use crate::gather::Case;
 use crate::incident::{
     Cite, Confidence, Container, Incident, IncidentSource, Killer, NotLookedAt, Pod, Sender,
@@ -26,23 +24,6 @@ use crate::incident::{
 use crate::ledger::PastKill;
 
 pub(crate) use accuse::Accusation;
-
-/// Who a process works for, as far as the machine knows.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Person {
-    /// Name of the login's user, else of the process's.
-    pub user: Option<String>,
-    /// Its id.
-    pub uid: u32,
-    /// The login's terminal: `pts/3`.
-    pub tty: Option<String>,
-    /// Where the login came from.
-    pub remote_host: Option<String>,
-    /// Number of the login session.
-    pub session: Option<String>,
-    /// `sshd`, `login`, `cron` ...
-    pub service: Option<String>,
-}
 
 /// What surrounds a case and is not in it.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +41,7 @@ pub struct Surroundings<'a> {
     /// Inode number of the machine's own pid namespace.
     pub host_pid_namespace: Option<u32>,
     /// Who sent the first signal.
-    pub person: Option<Person>,
+    pub person: Option<Login>,
     /// The victim's container as its runtime describes it.
     pub container: Option<ContainerFacts>,
     /// Earlier kills, oldest first.
@@ -69,8 +50,6 @@ pub struct Surroundings<'a> {
     pub signals_seen: bool,
     /// Signal and exit records that were lost so far.
     pub lost: u64,
-    /// The command that would show what runtimes and the kubelet logged.
-    pub kubernetes: bool,
 }
 
 /// Makes the incident of a case. Same arguments, same incident.

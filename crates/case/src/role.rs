@@ -27,6 +27,8 @@ pub(crate) enum Role {
     Elevation,
     /// Carries a command into a container's namespaces: nsenter.
     Into,
+    /// Runs commands at set times.
+    Scheduler,
     /// A client of a runtime or of the API server, started by a person.
     Client,
 }
@@ -112,6 +114,10 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("pkexec", Role::Elevation),
     ("runuser", Role::Elevation),
     ("nsenter", Role::Into),
+    ("cron", Role::Scheduler),
+    ("crond", Role::Scheduler),
+    ("atd", Role::Scheduler),
+    ("anacron", Role::Scheduler),
     ("docker", Role::Client),
     ("ctr", Role::Client),
     ("nerdctl", Role::Client),

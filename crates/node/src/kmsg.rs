@@ -1,11 +1,15 @@
 //! The kernel's ring buffer through /dev/kmsg: every record that it holds now, raw, and how many it lost.
 //! Does not read the records beyond their sequence number. Format: Documentation/ABI/testing/dev-kmsg.
 
+mod follow;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+
+pub use follow::{Batch, Begun, Follower, Gap, Position, Start};
 
 /// A read shorter than a record fails with EINVAL; the kernel's own limit is 8 KiB (`CONSOLE_EXT_LOG_MAX`,
 /// kernel/printk), 2 KiB on newer kernels (`PRINTK_MESSAGE_MAX`).

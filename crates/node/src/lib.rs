@@ -3,6 +3,8 @@
 //! Returns bytes, notes and errors; reads no line of a log and judges nothing. Every path of the system hangs
 //! off one [`Root`], so that tests hand it a tree. Never imports a parser or a view.
 
+pub mod cgroup;
+pub mod clock;
 pub mod compression;
 pub mod discover;
 pub mod journal;

@@ -4,6 +4,8 @@
 //! or where lines were lost. What tells the lines apart (host, caller id, time) is used; where nothing does, the facts
 //! that could be either's are dropped and the victims kept.
 
+mod settle;
+
 use std::collections::VecDeque;
 
 use crate::cursor::text;
@@ -43,6 +45,8 @@ pub(crate) struct Assembler {
     drafts: Vec<Draft>,
     waiting: VecDeque<OomReport>,
     ready: VecDeque<OomReport>,
+    /// Reports handed over before they were over, by their first line, with the lines they had.
+    told: VecDeque<(Option<u64>, usize)>,
     remembered: VecDeque<Remembered>,
     /// Two reports run into each other: kills since then, and what may say more of them.
     tangle: Option<Tangle>,
@@ -161,7 +165,9 @@ impl Assembler {
         while !self.drafts.is_empty() {
             self.conclude(0);
         }
-        self.ready.append(&mut self.waiting);
+        while let Some(report) = self.waiting.pop_front() {
+            self.hand_out(report);
+        }
         self.tangle = None;
     }
 
@@ -697,7 +703,9 @@ impl Assembler {
             if (!done || earlier_open) && self.waiting.len() <= WAITING {
                 return;
             }
-            self.ready.extend(self.waiting.pop_front());
+            if let Some(report) = self.waiting.pop_front() {
+                self.hand_out(report);
+            }
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Draft {
     /// Lines since the last one that belonged here.
     pub(crate) foreign: u32,
     pub(crate) last_boot_us: Option<u64>,
+    /// Longest time between two of its lines: how slowly this kernel prints.
+    pub(crate) slowest_us: u64,
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
     columns: Option<Columns>,
@@ -97,6 +99,7 @@ impl Draft {
             origin: frame.believed(),
             foreign: 0,
             last_boot_us: frame.boot_us,
+            slowest_us: 0,
             firm: None,
             columns: None,
             stats_open: false,
@@ -131,6 +134,9 @@ impl Draft {
     /// Keeps the line's text and notes that the report went on.
     pub(crate) fn keep(&mut self, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.foreign = 0;
+        if let (Some(last), Some(now)) = (self.last_boot_us, frame.boot_us) {
+            self.slowest_us = self.slowest_us.max(now.saturating_sub(last));
+        }
         self.last_boot_us = frame.boot_us.or(self.last_boot_us);
         match std::str::from_utf8(frame.text) {
             Ok(text) => self.report.text.push(number, text),

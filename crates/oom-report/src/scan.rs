@@ -6,6 +6,8 @@
 mod look_back;
 mod parallel;
 
+use std::time::Duration;
+
 use crate::anchor::Hit;
 use crate::assemble::{Assembler, Ignored};
 use crate::frame::{self, Scratch, embedded, journal_export};
@@ -18,6 +20,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
 
 /// Bytes kept behind the reading position of a stream, for reports whose first lines hold no needle.
 const KEPT_BEHIND: usize = 256 * 1024;
+/// Bytes dropped from a stream's buffer at a time, at least.
+const DROPPED_AT_LEAST: usize = 64 * 1024;
 /// A stream's line or journal entry longer than this is given up.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// A journal entry is looked for no further back than this.
@@ -134,6 +138,37 @@ impl Scanner {
         }
         stream.trim();
         self.stream = stream;
+    }
+
+    /// For a log that is followed: how long no byte must come before [`Scanner::settle`] hands something over.
+    /// `None` while no report is open.
+    pub fn settles_after(&self) -> Option<Duration> {
+        self.assembler.settles_after()
+    }
+
+    /// For a log that is followed: no byte came for `quiet`, so hand over what is complete by that. A few
+    /// milliseconds after a kill line, 10 s after a report that stopped without one.
+    ///
+    /// The report stays open: if more of it comes (`oom_reaper:`, a member of a group that was killed late), it is
+    /// handed over again, whole, with the same first line ([`crate::report::ReportText::first_line`]). A report that
+    /// got no more lines is handed over once.
+    ///
+    /// ```
+    /// use oom_report::{Assumptions, Scanner};
+    ///
+    /// let line = b"3,7,1000,-;Memory cgroup out of memory: Killed process 9 (app) total-vm:8kB, \
+    ///              anon-rss:4kB, file-rss:0kB, shmem-rss:0kB\n";
+    /// let mut scanner = Scanner::new(Assumptions::default());
+    /// let mut reports = Vec::new();
+    /// scanner.push(line, &mut |report| reports.push(report));
+    /// assert!(reports.is_empty());
+    /// let quiet = scanner.settles_after().unwrap();
+    /// scanner.settle(quiet, &mut |report| reports.push(report));
+    /// assert_eq!(reports.len(), 1);
+    /// ```
+    pub fn settle(&mut self, quiet: Duration, sink: Sink<'_>) {
+        self.assembler.settle(quiet);
+        self.hand_over(sink);
     }
 
     /// The stream is over. Returns the number of its lines.
@@ -351,9 +386,12 @@ impl Stream {
             .saturating_sub(KEPT_BEHIND)
             .max(self.position.floor.min(self.position.offset));
         let drop = drop.min(self.position.offset);
-        self.buffer.drain(..drop);
-        self.position.offset -= drop;
-        self.position.floor = self.position.floor.saturating_sub(drop);
+        // Not at every chunk: a followed log comes in chunks of one line.
+        if drop >= DROPPED_AT_LEAST {
+            self.buffer.drain(..drop);
+            self.position.offset -= drop;
+            self.position.floor = self.position.floor.saturating_sub(drop);
+        }
         if self.buffer.len() - self.position.offset > LONGEST_LINE + KEPT_BEHIND {
             let partial = memchr::memrchr(b'\n', &self.buffer).map_or(0, |end| end + 1);
             let unread = self

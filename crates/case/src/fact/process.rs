@@ -40,6 +40,15 @@ pub struct Process {
     pub exiting: bool,
 }
 
+impl Process {
+    /// Whether both are the same process, seen by sources of different precision: /proc/PID/stat gives the start in
+    /// hundredths of a second, the tracepoints in nanoseconds.
+    pub fn is_same(&self, other: &Self) -> bool {
+        const TICK_NS: u64 = 10_000_000;
+        self.tgid == other.tgid && self.start_boot_ns / TICK_NS == other.start_boot_ns / TICK_NS
+    }
+}
+
 /// Paths from the root of a hierarchy, as in /proc/PID/cgroup; hostile text. One that is deeper than its source reads
 /// (16 levels for eBPF) lacks the upper part and starts with `…`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use oom_report::report::OomReport;
 
 use crate::cgroup_path::CgroupOwner;
-use crate::fact::{Exit, KillSignal, OomMark, Process, RuntimeEvent, SignalOrigin};
+use crate::fact::{CgroupOom, Exit, KillSignal, OomMark, Process, RuntimeEvent, SignalOrigin};
 
 /// Facts that belong together. Nothing in it is judged.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,6 +24,8 @@ pub struct Case {
     pub events: Vec<RuntimeEvent>,
     /// Parents that passed on their child's 137.
     pub echoes: Vec<Exit>,
+    /// Out-of-memory counts of cgroups that went up with it.
+    pub counts: Vec<CgroupOom>,
 }
 
 impl Case {
@@ -49,6 +51,39 @@ impl Case {
         }
     }
 
+    pub(super) fn of_count(count: CgroupOom) -> Self {
+        Self {
+            counts: vec![count],
+            ..Self::default()
+        }
+    }
+
+    /// When the first fact of it was.
+    pub(super) fn seen_ns(&self) -> Option<u64> {
+        let kill = self.kill.as_ref().map(|kill| kill.boot_ns);
+        kill.or(self.exits.first().map(|exit| exit.boot_ns))
+    }
+
+    /// Whether an OOM kill of this case would be counted for the cgroup.
+    pub(super) fn is_in(&self, path: &str) -> bool {
+        let memcg = self
+            .report
+            .as_ref()
+            .and_then(|report| report.memcg.as_ref());
+        let reported = memcg
+            .into_iter()
+            .flat_map(|memcg| [&memcg.path, &memcg.victim_path])
+            .flatten();
+        let marked = self
+            .processes()
+            .filter(|_| !self.marks.is_empty())
+            .filter_map(|process| process.cgroups.path());
+        reported
+            .map(|known| known.as_str())
+            .chain(marked)
+            .any(|known| known == path)
+    }
+
     pub(super) fn add_kill(&mut self, signal: KillSignal) {
         match self.kill {
             Some(_) => self.others.push(signal),
@@ -70,6 +105,7 @@ impl Case {
         self.exits.extend(other.exits);
         self.events.extend(other.events);
         self.echoes.extend(other.echoes);
+        self.counts.extend(other.counts);
     }
 
     /// All signals, the first first.

@@ -69,6 +69,9 @@ pub(super) fn accuse(case: &Case, around: &Surroundings<'_>) -> Accusation {
 /// Nobody was seen to send a signal.
 fn without_signal(case: &Case, around: &Surroundings<'_>) -> Accusation {
     let Some(exit) = case.exits.first() else {
+        if !case.counts.is_empty() {
+            return accused(Killer::KernelMemcg, Confidence::Probable);
+        }
         return accused(Killer::Unknown, Confidence::Unknown);
     };
     match exit.status() {
@@ -160,6 +163,10 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
     }
     if chain.inside && chain.same_place {
         return with(Killer::ApplicationParent, Confidence::Certain);
+    }
+    if chain.scheduler.is_some() {
+        // A job has the login of the user whose job it is, and nobody sits behind it.
+        return with(Killer::DaemonOther, Confidence::Probable);
     }
     let named = sender.login_uid.is_some() || chain.entrance.is_some();
     if chain.is_at_terminal(kill) || named {

@@ -19,6 +19,8 @@ pub(super) struct Chain<'a> {
     pub(super) entrance: Option<&'a Ancestor>,
     /// sudo and its kin.
     pub(super) elevation: Option<&'a Ancestor>,
+    /// cron and its kin.
+    pub(super) scheduler: Option<&'a Ancestor>,
     /// A client program that a person starts: `ctr`, `docker`.
     pub(super) client: Option<&'a Ancestor>,
     /// The nearest shell above (or the sender itself) that reads from a terminal.
@@ -50,6 +52,7 @@ impl<'a> Chain<'a> {
             into: role(Role::Into),
             entrance: role(Role::Entrance),
             elevation: role(Role::Elevation),
+            scheduler: role(Role::Scheduler),
             client: role(Role::Client),
             terminal: sender
                 .tty

@@ -1,18 +1,28 @@
 //! The verdict of live evidence in one sentence. May hold hostile text: views escape it.
 
 use crate::cgroup_path::{CgroupOwner, short_id};
-use crate::fact::{KillSignal, Process};
+use crate::fact::{KillSignal, Login, Process};
 use crate::gather::Case;
 use crate::incident::Killer;
 use crate::scene::whom;
 
+use super::Surroundings;
 use super::accuse::Accusation;
 use super::chain::Chain;
-use super::{Person, Surroundings};
 
 pub(super) fn summary(case: &Case, accusation: &Accusation, around: &Surroundings<'_>) -> String {
     let Some(first) = case.first() else {
-        return "Something was killed; nothing shows what.".into();
+        return match case.counts.first() {
+            Some(count) => format!(
+                "The kernel's OOM killer killed {} in cgroup {}; which, was not seen: only the cgroup's count went up.",
+                match count.kills() {
+                    1 => "a process".to_owned(),
+                    several => format!("{several} processes"),
+                },
+                count.path
+            ),
+            None => "Something was killed; nothing shows what.".into(),
+        };
     };
     let victim = victim(first, case, around);
     let Some(kill) = case.kill.as_deref() else {
@@ -249,15 +259,15 @@ fn terminal(chain: &Chain<'_>) -> String {
         .unwrap_or_default()
 }
 
-fn user(person: &Person) -> String {
-    match &person.user {
+fn user(person: &Login) -> String {
+    match &person.name {
         Some(user) => format!("{user} (uid {})", person.uid),
         None => format!("user id {}", person.uid),
     }
 }
 
 /// `alice (uid 1000, pts/3, from 10.0.0.7, sshd)`
-fn name(person: &Person) -> String {
+fn name(person: &Login) -> String {
     let mut details = vec![format!("uid {}", person.uid)];
     details.extend(person.tty.clone());
     details.extend(
@@ -274,7 +284,7 @@ fn name(person: &Person) -> String {
     );
     format!(
         "{} ({})",
-        person.user.as_deref().unwrap_or("user"),
+        person.name.as_deref().unwrap_or("user"),
         details.join(", ")
     )
 }
