@@ -8,12 +8,16 @@ mod process;
 mod runtime;
 mod signal;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 pub use process::{Ancestor, CgroupPaths, MemoryCounters, Process};
 pub use runtime::{ContainerFacts, RuntimeEvent, RuntimeEventKind};
 pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin};
 
 /// One thing that happened, whoever saw it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "fact")]
 pub enum Fact {
     /// A signal was generated.
     Signal(Box<KillSignal>),

@@ -1,8 +1,11 @@
 //! The output contract as types: an incident and the document that holds incidents (schema version 1).
 //!
-//! Views format these, the store keeps them, the JSON Schema under `docs/` is generated from them.
+//! Views format these, the store keeps them and reads them back, the JSON Schema under `docs/` is generated from them.
+//! A field that is added later takes `#[serde(default)]` (an `Option` needs none), so that incidents stored before it
+//! can still be read.
 //! Nothing here computes a fact.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,14 +14,14 @@ use oom_report::report::{
     Trigger,
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// Version of the contract.
 pub const SCHEMA: u32 = 1;
 
 /// What `-o json` prints.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Document {
     /// Always [`SCHEMA`].
     pub schema: u32,
@@ -33,7 +36,7 @@ pub struct Document {
 }
 
 /// One thing that was read.
-#[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq)]
 pub struct SourceInfo {
     /// How it was reached.
     pub kind: SourceKind,
@@ -50,7 +53,7 @@ pub struct SourceInfo {
 }
 
 /// How a source was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     /// A file.
@@ -64,7 +67,7 @@ pub enum SourceKind {
 }
 
 /// One decision to kill.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// Same kill, same id: made of what the kernel printed of the victims, not of where it was read.
     pub id: String,
@@ -120,7 +123,7 @@ pub struct Incident {
 }
 
 /// Where an incident was read.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentSource {
     /// How the source was reached.
     pub kind: SourceKind,
@@ -137,7 +140,7 @@ pub struct IncidentSource {
 }
 
 /// The line-up. Codes as in the output contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Killer {
     /// The container's own memory limit.
@@ -203,7 +206,9 @@ pub enum Killer {
 }
 
 /// How sure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// No evidence.
@@ -217,7 +222,7 @@ pub enum Confidence {
 }
 
 /// Who did it, and how we know.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The killer.
     pub killer: Killer,
@@ -234,7 +239,7 @@ pub struct Verdict {
 }
 
 /// A suspect that the evidence clears.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
     /// The suspect.
     pub killer: Killer,
@@ -245,7 +250,7 @@ pub struct RuledOut {
 }
 
 /// Evidence that was out of reach.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NotLookedAt {
     /// What.
     pub what: String,
@@ -256,7 +261,7 @@ pub struct NotLookedAt {
 }
 
 /// A citation.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cite {
     /// A line of a source.
@@ -289,7 +294,7 @@ pub enum Cite {
 }
 
 /// The memory cgroup of a memcg kill.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MemcgInfo {
     /// The cgroup whose limit was hit.
     pub path: Option<String>,
@@ -324,7 +329,7 @@ pub struct MemcgInfo {
     /// Every cgroup the report lists.
     pub stats: Vec<MemcgStats>,
     /// One-line meaning of every field name that occurs in `stats`.
-    pub meanings: BTreeMap<String, &'static str>,
+    pub meanings: BTreeMap<String, Cow<'static, str>>,
 }
 
 /// A statistic as a size in KiB; `None` for those that count events.
@@ -337,7 +342,7 @@ pub fn stat_kib(stats: &MemcgStats, name: &str, value: u64) -> Option<u64> {
 }
 
 /// A process that was killed.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct VictimInfo {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -376,7 +381,7 @@ pub struct VictimInfo {
 }
 
 /// A task and the kernel's badness, computed again from the table.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RankedTask {
     /// Process id.
     pub pid: u32,
@@ -395,7 +400,7 @@ pub struct RankedTask {
 }
 
 /// A container.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// Full id, or as much as the path holds.
     pub id: Option<String>,
@@ -412,7 +417,7 @@ pub struct Container {
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pod {
     /// With dashes. A static pod's is the hash of its manifest.
     pub uid: Option<String>,
@@ -427,7 +432,7 @@ pub struct Pod {
 }
 
 /// Kubernetes' quality of service class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum QosClass {
     /// Requests equal limits for every container.
     Guaranteed,
@@ -438,7 +443,7 @@ pub enum QosClass {
 }
 
 /// What controls a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Owner {
     /// Deployment, DaemonSet ...
     pub kind: String,
@@ -447,7 +452,7 @@ pub struct Owner {
 }
 
 /// One part of the usage at the limit; the parts of one list do not overlap.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsagePart {
     /// `anonymous`, `huge pages (anonymous)`, `tmpfs/shmem`, `page cache`, `kernel`, `swap`, `other` ...
     pub name: String,
@@ -458,7 +463,9 @@ pub struct UsagePart {
 }
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
@@ -472,10 +479,10 @@ pub enum Severity {
 }
 
 /// Something that is true and matters.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// kebab-case and stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// How much it matters.
     pub severity: Severity,
     /// A short sentence; may hold hostile text.
@@ -483,13 +490,13 @@ pub struct Finding {
     /// What it means; may hold hostile text.
     pub detail: String,
     /// The numbers.
-    pub values: BTreeMap<&'static str, Value>,
+    pub values: BTreeMap<Cow<'static, str>, Value>,
     /// What shows it.
     pub evidence: Vec<Cite>,
 }
 
 /// A number or a string.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// An integer in the unit of the name.
@@ -501,10 +508,10 @@ pub enum Value {
 }
 
 /// What to change.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// kebab-case and stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// A short imperative sentence.
     pub title: String,
     /// Why it helps and when it does not.
