@@ -2,6 +2,7 @@
 //!
 //! Joins what the other modules work out; decides nothing itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use oom_report::report::{Doubt, Memcg, OomReport, Victim};
@@ -248,13 +249,16 @@ fn memcg_info(memcg: &Memcg, scene: &Scene<'_>) -> MemcgInfo {
     }
 }
 
-fn meanings(memcg: &Memcg) -> BTreeMap<String, &'static str> {
+fn meanings(memcg: &Memcg) -> BTreeMap<String, Cow<'static, str>> {
     let names = memcg
         .stats
         .iter()
         .flat_map(|stats| stats.fields.0.iter().map(|(name, _)| name.as_str()));
     names
-        .filter_map(|name| Some((name.to_owned(), oom_report::memcg_stat::meaning(name)?)))
+        .filter_map(|name| {
+            let meaning = oom_report::memcg_stat::meaning(name)?;
+            Some((name.to_owned(), meaning.into()))
+        })
         .collect()
 }
 

@@ -11,6 +11,9 @@ mod process;
 mod runtime;
 mod signal;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 pub use cgroup::{
     CgroupEmptied, CgroupHierarchy, CgroupMemory, CgroupOom, EventLevel, OomCounts, Pressure, Stall,
 };
@@ -21,7 +24,8 @@ pub use runtime::{ContainerFacts, RuntimeEvent, RuntimeEventKind};
 pub use signal::{CpuLimit, Exit, KillSignal, OomMark, SenderCall, SignalOrigin, WrittenFile};
 
 /// One thing that happened, whoever saw it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "fact")]
 pub enum Fact {
     /// A signal was generated.
     Signal(Box<KillSignal>),

@@ -61,7 +61,7 @@ fn finding(
     detail: impl Into<String>,
 ) -> Draft {
     Draft(Finding {
-        code,
+        code: code.into(),
         severity,
         title: title.into(),
         detail: detail.into(),
@@ -78,7 +78,7 @@ impl Draft {
     fn number(mut self, name: &'static str, number: impl Into<Option<u64>>) -> Self {
         if let Some(number) = number.into() {
             self.0.values.insert(
-                name,
+                name.into(),
                 Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
             );
         }
@@ -87,13 +87,13 @@ impl Draft {
 
     /// Adds a number that may be negative.
     fn signed(mut self, name: &'static str, number: i64) -> Self {
-        self.0.values.insert(name, Value::Integer(number));
+        self.0.values.insert(name.into(), Value::Integer(number));
         self
     }
 
     /// Adds a text.
     fn text(mut self, name: &'static str, text: impl Into<String>) -> Self {
-        self.0.values.insert(name, Value::Text(text.into()));
+        self.0.values.insert(name.into(), Value::Text(text.into()));
         self
     }
 

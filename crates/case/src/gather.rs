@@ -126,7 +126,7 @@ impl Gatherer {
             Fact::OomMark(mark) => self.mark(mark),
             Fact::Exit(exit) => self.exit(*exit, now_ns),
             Fact::Runtime(event) => self.runtime(*event, now_ns),
-            Fact::CgroupOom(event) => self.cgroup_oom(event, now_ns),
+            Fact::CgroupOom(event) => self.cgroup_oom(*event, now_ns),
             // That a cgroup ran empty accuses nobody.
             Fact::CgroupEmptied(_) => {}
         }

@@ -1,8 +1,11 @@
 //! The output contract as types: an incident and the document that holds incidents (schema version 1).
 //!
-//! Views format these, the store keeps them, the JSON Schema under `docs/` is generated from them.
+//! Views format these, the store keeps them and reads them back, the JSON Schema under `docs/` is generated from them.
+//! A field that is added later takes `#[serde(default)]` (an `Option` needs none), so that incidents stored before it
+//! can still be read.
 //! Nothing here computes a fact.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -20,7 +23,7 @@ use crate::fact::{Ancestor, Exit, KillSignal, Login, Process, RuntimeEvent, Send
 pub const SCHEMA: u32 = 1;
 
 /// What `-o json` prints.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Document {
     /// Always [`SCHEMA`].
     pub schema: u32,
@@ -35,7 +38,7 @@ pub struct Document {
 }
 
 /// One thing that was read.
-#[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq)]
 pub struct SourceInfo {
     /// How it was reached.
     pub kind: SourceKind,
@@ -52,7 +55,7 @@ pub struct SourceInfo {
 }
 
 /// How a source was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     /// A file.
@@ -68,7 +71,7 @@ pub enum SourceKind {
 }
 
 /// One decision to kill.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// Same kill, same id: made of what the kernel printed of the victims, not of where it was read.
     pub id: String,
@@ -187,7 +190,7 @@ pub struct Sender {
 }
 
 /// Where an incident was read.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentSource {
     /// How the source was reached.
     pub kind: SourceKind,
@@ -204,7 +207,7 @@ pub struct IncidentSource {
 }
 
 /// The line-up. Codes as in the output contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Killer {
     /// The container's own memory limit.
@@ -270,7 +273,9 @@ pub enum Killer {
 }
 
 /// How sure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// No evidence.
@@ -284,7 +289,7 @@ pub enum Confidence {
 }
 
 /// Who did it, and how we know.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The killer.
     pub killer: Killer,
@@ -301,7 +306,7 @@ pub struct Verdict {
 }
 
 /// A suspect that the evidence clears.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
     /// The suspect.
     pub killer: Killer,
@@ -312,7 +317,7 @@ pub struct RuledOut {
 }
 
 /// Evidence that was out of reach.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NotLookedAt {
     /// What.
     pub what: String,
@@ -323,7 +328,7 @@ pub struct NotLookedAt {
 }
 
 /// A citation.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cite {
     /// A line of a source.
@@ -371,7 +376,7 @@ pub enum Cite {
 }
 
 /// The memory cgroup of a memcg kill.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MemcgInfo {
     /// The cgroup whose limit was hit.
     pub path: Option<String>,
@@ -406,7 +411,7 @@ pub struct MemcgInfo {
     /// Every cgroup the report lists.
     pub stats: Vec<MemcgStats>,
     /// One-line meaning of every field name that occurs in `stats`.
-    pub meanings: BTreeMap<String, &'static str>,
+    pub meanings: BTreeMap<String, Cow<'static, str>>,
 }
 
 /// A statistic as a size in KiB; `None` for those that count events.
@@ -419,7 +424,7 @@ pub fn stat_kib(stats: &MemcgStats, name: &str, value: u64) -> Option<u64> {
 }
 
 /// A process that was killed.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct VictimInfo {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -458,7 +463,7 @@ pub struct VictimInfo {
 }
 
 /// A task and the kernel's badness, computed again from the table.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RankedTask {
     /// Process id.
     pub pid: u32,
@@ -477,7 +482,7 @@ pub struct RankedTask {
 }
 
 /// A container.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// Full id, or as much as the path holds.
     pub id: Option<String>,
@@ -494,7 +499,7 @@ pub struct Container {
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pod {
     /// With dashes. A static pod's is the hash of its manifest.
     pub uid: Option<String>,
@@ -509,7 +514,7 @@ pub struct Pod {
 }
 
 /// Kubernetes' quality of service class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum QosClass {
     /// Requests equal limits for every container.
     Guaranteed,
@@ -520,7 +525,7 @@ pub enum QosClass {
 }
 
 /// What controls a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Owner {
     /// Deployment, DaemonSet ...
     pub kind: String,
@@ -529,7 +534,7 @@ pub struct Owner {
 }
 
 /// One part of the usage at the limit; the parts of one list do not overlap.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsagePart {
     /// `anonymous`, `huge pages (anonymous)`, `tmpfs/shmem`, `page cache`, `kernel`, `swap`, `other` ...
     pub name: String,
@@ -540,7 +545,9 @@ pub struct UsagePart {
 }
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
@@ -554,10 +561,10 @@ pub enum Severity {
 }
 
 /// Something that is true and matters.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// kebab-case and stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// How much it matters.
     pub severity: Severity,
     /// A short sentence; may hold hostile text.
@@ -565,13 +572,13 @@ pub struct Finding {
     /// What it means; may hold hostile text.
     pub detail: String,
     /// The numbers.
-    pub values: BTreeMap<&'static str, Value>,
+    pub values: BTreeMap<Cow<'static, str>, Value>,
     /// What shows it.
     pub evidence: Vec<Cite>,
 }
 
 /// A number or a string.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// An integer in the unit of the name.
@@ -583,10 +590,10 @@ pub enum Value {
 }
 
 /// What to change.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// kebab-case and stable.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// A short imperative sentence.
     pub title: String,
     /// Why it helps and when it does not.

@@ -57,7 +57,7 @@ fn remedy(
     risk: &str,
 ) -> Remedy {
     Remedy {
-        code,
+        code: code.into(),
         title: title.into(),
         detail: detail.into(),
         commands: commands

@@ -9,7 +9,10 @@ use smol_str::SmolStr;
 use crate::kernel_version::KernelVersion;
 
 #[cfg(feature = "serde")]
-use {schemars::JsonSchema, serde::Serialize};
+use {
+    schemars::JsonSchema,
+    serde::{Deserialize, Serialize},
+};
 
 /// One decision of the kernel's OOM killer, with everything the log says about it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -112,7 +115,7 @@ impl ReportText {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(
     feature = "serde",
-    derive(Serialize, JsonSchema),
+    derive(Serialize, Deserialize, JsonSchema),
     serde(rename_all = "kebab-case")
 )]
 pub enum Provenance {
@@ -149,7 +152,7 @@ pub struct WallTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
-    derive(Serialize, JsonSchema),
+    derive(Serialize, Deserialize, JsonSchema),
     serde(rename_all = "lowercase")
 )]
 pub enum Scope {
@@ -167,7 +170,7 @@ pub enum Scope {
 
 /// The task whose allocation could not be met.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct Trigger {
     /// Thread id, from the `CPU:` line.
     pub pid: Option<u32>,
@@ -247,7 +250,7 @@ pub struct Memcg {
 
 /// `Memory cgroup stats for PATH:` and its numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct MemcgStats {
     /// The cgroup; `None` where the kernel printed none (some 4.19 to 5.x builds print an empty name).
     pub path: Option<SmolStr>,
@@ -262,7 +265,7 @@ pub struct MemcgStats {
 
 /// Unit of the sizes in [`MemcgStats::fields`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub enum StatUnit {
     /// KiB: the one-line form of kernels before 5.2, and v1 up to today where it prints `KB`.
     KB,
@@ -309,6 +312,35 @@ impl Serialize for NamedValues {
     }
 }
 
+/// Keeps the order, which a map would not.
+#[cfg(feature = "serde")]
+impl<'de> Deserialize<'de> for NamedValues {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> serde::de::Visitor<'de> for Pairs {
+            type Value = NamedValues;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("names and numbers")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<NamedValues, A::Error> {
+                let mut values = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    values.push(pair);
+                }
+                Ok(NamedValues(values))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
 #[cfg(feature = "serde")]
 impl JsonSchema for NamedValues {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -322,7 +354,7 @@ impl JsonSchema for NamedValues {
 
 /// One row of the kernel's task table (`dump_task`, mm/oom_kill.c). Sizes are pages, as printed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct Task {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -407,7 +439,7 @@ pub struct Victim {
 
 /// What was still resident after the OOM reaper had gone through the victim's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct Reaped {
     /// Anonymous, after.
     pub anon_rss_kib: u64,
@@ -419,7 +451,7 @@ pub struct Reaped {
 
 /// `Mem-Info`: the machine's memory when the report was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct SystemMemory {
     /// Counters of the `Mem-Info` block, in pages, as printed; also `ram` (`N pages RAM`), `reserved`,
     /// `highmem_movable_only`, `pagecache`, `swap_cache`.
@@ -448,7 +480,7 @@ pub struct SystemMemory {
 
 /// `Node N ...kB` line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct NodeMemory {
     /// NUMA node.
     pub node: u32,
@@ -463,7 +495,7 @@ pub struct NodeMemory {
 
 /// `Node N ZONE free:..kB min:..kB ...` and the zone's free lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct Zone {
     /// NUMA node.
     pub node: u32,
@@ -485,7 +517,7 @@ pub struct Zone {
 
 /// `3*8kB (UME)`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct FreeArea {
     /// Log2 of the pages in a block.
     pub order: u32,
@@ -499,7 +531,7 @@ pub struct FreeArea {
 
 /// A row of `Unreclaimable slab info:`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct Slab {
     /// Cache name.
     pub name: SmolStr,
@@ -511,7 +543,7 @@ pub struct Slab {
 
 /// `Node N hugepages_total=.. hugepages_free=.. hugepages_surp=.. hugepages_size=..kB`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(Serialize, JsonSchema))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub struct HugePages {
     /// NUMA node.
     pub node: u32,
@@ -527,7 +559,7 @@ pub struct HugePages {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
-    derive(Serialize, JsonSchema),
+    derive(Serialize, Deserialize, JsonSchema),
     serde(rename_all = "kebab-case")
 )]
 pub enum Outcome {
@@ -549,7 +581,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",
-    derive(Serialize, JsonSchema),
+    derive(Serialize, Deserialize, JsonSchema),
     serde(rename_all = "kebab-case")
 )]
 pub enum Missing {
@@ -577,7 +609,7 @@ pub enum Missing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",
-    derive(Serialize, JsonSchema),
+    derive(Serialize, Deserialize, JsonSchema),
     serde(rename_all = "kebab-case")
 )]
 pub enum Doubt {

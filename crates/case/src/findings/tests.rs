@@ -14,8 +14,11 @@ mod repeats;
 fn codes(report: &OomReport) -> Vec<&'static str> {
     judged(report)
         .findings
-        .iter()
-        .map(|finding| finding.code)
+        .into_iter()
+        .map(|finding| match finding.code {
+            std::borrow::Cow::Borrowed(code) => code,
+            std::borrow::Cow::Owned(code) => panic!("{code} is not one of the fixed codes"),
+        })
         .collect()
 }
 

@@ -84,7 +84,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         ),
     };
     list.push(Remedy {
-        code: "raise-limit",
+        code: "raise-limit".into(),
         title,
         detail: format!(
             "The report shows that more than {} was wanted, not how much more: a quarter more is a first step. It helps when the need \

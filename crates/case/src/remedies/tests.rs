@@ -8,8 +8,11 @@ use crate::sample::*;
 fn codes(report: &OomReport) -> Vec<&'static str> {
     judged(report)
         .remedies
-        .iter()
-        .map(|remedy| remedy.code)
+        .into_iter()
+        .map(|remedy| match remedy.code {
+            std::borrow::Cow::Borrowed(code) => code,
+            std::borrow::Cow::Owned(code) => panic!("{code} is not one of the fixed codes"),
+        })
         .collect()
 }
 

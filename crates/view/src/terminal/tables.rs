@@ -115,7 +115,7 @@ pub(super) fn statistics(page: &mut Page, memcg: &MemcgInfo) {
         for (name, value) in rows {
             let size = whodunit_case::incident::stat_kib(stats, name, *value);
             let number = size.map_or_else(|| grouped(*value), human);
-            let meaning = memcg.meanings.get(name.as_str()).copied().unwrap_or("");
+            let meaning = memcg.meanings.get(name.as_str()).map_or("", |text| text);
             page.item(&format!("  {:<22} {number:>11}  ", visible(name)), meaning);
         }
         if !looks.all && memcg.stats.len() > 4 {
