@@ -1,6 +1,7 @@
-//! This machine: where kernel logs lie and how to get their bytes, and the facts that date them.
+//! This machine: where kernel logs lie and how to get their bytes, the facts that date them, and live evidence:
+//! the log as it grows, cgroups, processes, logins, container runtimes.
 //!
-//! Returns bytes, notes and errors; reads no line of a log and judges nothing. Every path of the system hangs
+//! Returns bytes, facts, notes and errors; reads no line of a log and judges nothing. Every path of the system hangs
 //! off one [`Root`], so that tests hand it a tree. Never imports a parser or a view.
 
 pub mod cgroup;
@@ -9,12 +10,16 @@ pub mod compression;
 pub mod discover;
 pub mod journal;
 pub mod kmsg;
+pub mod logins;
 pub mod machine;
 mod mapped;
+pub mod memory;
 pub mod own_log;
+pub mod process;
 mod progress;
 pub mod root;
 pub mod rotation;
+pub mod runtimes;
 pub mod sniff;
 pub mod source;
 mod utf16;

@@ -68,6 +68,8 @@ pub enum RuntimeEventKind {
         pid: Option<u32>,
         /// As the runtime gives it: 128 + signal after a signal.
         status: u32,
+        /// Not its first process: one that was started in it later (`ctr task exec`, `kubectl exec`).
+        exec: bool,
     },
     /// A signal was asked for through the runtime (Docker `kill`).
     Kill {
