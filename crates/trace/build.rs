@@ -21,7 +21,10 @@ fn main() {
     let compiled = Command::new(&clang)
         .args(["-target", byte_order, "-g", "-O2", "-Wall", "-Werror"])
         // The object goes into the program: no path of the machine that built it.
-        .args(["-fdebug-compilation-dir=.", "-fdebug-prefix-map=/usr/include="])
+        .args([
+            "-fdebug-compilation-dir=.",
+            "-fdebug-prefix-map=/usr/include=",
+        ])
         .args(["-c", "bpf/whodunit.bpf.c", "-o"])
         .arg(&object)
         .output();
@@ -32,7 +35,9 @@ fn main() {
             done.status,
             String::from_utf8_lossy(&done.stderr)
         )),
-        Err(error) => fail(&format!("{clang} can't be run ({error}); this needs {PACKAGES}, or CLANG set to another clang")),
+        Err(error) => fail(&format!(
+            "{clang} can't be run ({error}); this needs {PACKAGES}, or CLANG set to another clang"
+        )),
     }
 }
 

@@ -105,7 +105,9 @@ pub(crate) fn why(error: &ProgramError) -> String {
             verifier_log,
         } => {
             if may_not(io_error) {
-                return format!("not permitted ({io_error}): needs root, or CAP_BPF and CAP_PERFMON");
+                return format!(
+                    "not permitted ({io_error}): needs root, or CAP_BPF and CAP_PERFMON"
+                );
             }
             let log = verifier_log.to_string();
             match verifier_end(&log) {

@@ -26,7 +26,11 @@ impl Table {
 
     /// What the call with this number does.
     pub(crate) fn call(self, number: i64) -> SenderCall {
-        let number = if self == X86_64 { number & !X32 } else { number };
+        let number = if self == X86_64 {
+            number & !X32
+        } else {
+            number
+        };
         self.0
             .iter()
             .find(|(_, numbers)| numbers.contains(&number))

@@ -173,8 +173,9 @@ impl Reader<'_> {
         let call = match in_call {
             _ if sender.flags & PF_EXITING != 0 => SenderCall::Exit,
             0 => SenderCall::NoCall,
-            way => Table::of_machine(way == 2)
-                .map_or(SenderCall::NotKnown, |table| table.call(number)),
+            way => {
+                Table::of_machine(way == 2).map_or(SenderCall::NotKnown, |table| table.call(number))
+            }
         };
         let written_file = (call == SenderCall::Write)
             .then(|| {

@@ -102,9 +102,13 @@ impl Tracer {
         let missing = |name| TraceError::NotLoaded {
             what: format!("it has no map {name}"),
         };
-        let ring = programs.take_map("records").ok_or_else(|| missing("records"))?;
+        let ring = programs
+            .take_map("records")
+            .ok_or_else(|| missing("records"))?;
         let ring = RingBuf::try_from(ring).map_err(|error| TraceError::of(&error))?;
-        let losses = programs.take_map("losses").ok_or_else(|| missing("losses"))?;
+        let losses = programs
+            .take_map("losses")
+            .ok_or_else(|| missing("losses"))?;
         let losses = PerCpuArray::try_from(losses).map_err(|error| TraceError::of(&error))?;
         // Ends before signals: of every kill that is seen, the end is seen.
         let exits = attach(&mut programs, "process_ended", "sched_process_exit", &btf);
@@ -189,7 +193,10 @@ fn attach(programs: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Abili
 /// Before 5.11 maps count as locked memory of the process. Where the limit may not be raised, the load itself fails
 /// and says so.
 fn allow_locked_memory() {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
         .map_while(|number| number.parse::<u32>().ok());

@@ -38,7 +38,10 @@ impl<'a> Texts<'a> {
             return Vec::new();
         };
         // A title that a program wrote over its arguments may leave a tail of zero bytes.
-        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        let end = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
         // Empty arguments at the end are kept as far as they can be told from such a tail: not at all.
         match bytes.get(..end) {
             None | Some([]) => Vec::new(),
