@@ -15,6 +15,7 @@ pub mod machine;
 pub mod packages;
 pub mod scenario;
 pub mod script;
+pub mod static_program;
 pub mod transcript;
 pub mod truth;
 pub mod vm;

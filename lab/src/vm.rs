@@ -19,6 +19,9 @@ use crate::script::{Stage, script};
 /// An emulated processor starts a kernel in about five seconds.
 const LONGEST: Duration = Duration::from_secs(240);
 
+/// Before the exit status of a program, in a machine's words.
+const STATUS: &str = "@@STATUS ";
+
 /// What a machine left.
 #[derive(Debug)]
 pub struct Run {
@@ -33,9 +36,64 @@ pub struct Run {
 /// Starts `vmlinuz`, stages `scenarios` (all of one [`Boot`]) and waits for the machine to stop.
 pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Result<Run> {
     let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
-    let initrd = initramfs(directory.path(), hog, boot, scenarios)?;
-    let console = directory.path().join("console");
-    let words = directory.path().join("words");
+    let stage = Stage {
+        version: CgroupVersion::V2,
+        hierarchy: Path::new("/sys/fs/cgroup"),
+        hog: Path::new("/bin/hog"),
+        scratch: Path::new("/tmp"),
+        with_cpuset: boot == Boot::Numa,
+    };
+    let panic_on_oom = if boot == Boot::Panic {
+        "echo 1 > /proc/sys/vm/panic_on_oom\n"
+    } else {
+        ""
+    };
+    let content = Content {
+        program: ("hog", hog),
+        prepare: &format!(
+            "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled\n{panic_on_oom}"
+        ),
+        stage: &script(&stage, scenarios),
+    };
+    let initrd = initramfs(directory.path(), &content)?;
+    boot_machine(directory.path(), vmlinuz, &initrd, boot)
+}
+
+/// Starts `vmlinuz`, runs the static `program` there with `variables` and `arguments` (words of a shell), and waits for the machine to
+/// stop. Fails when the program does not end with status 0. It finds /proc, /sys, /dev, a terminal multiplexer, an
+/// empty /tmp and the unified cgroup hierarchy.
+pub fn run_program(
+    vmlinuz: &Path,
+    program: &Path,
+    variables: &str,
+    arguments: &str,
+) -> Result<Run> {
+    let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
+    let content = Content {
+        program: ("program", program),
+        prepare: "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n",
+        stage: &format!("{variables} /bin/program {arguments} 2>&1\necho \"{STATUS}$?\"\n"),
+    };
+    let initrd = initramfs(directory.path(), &content)?;
+    let mut run = boot_machine(directory.path(), vmlinuz, &initrd, Boot::Memcg)?;
+    let words = String::from_utf8_lossy(&run.transcript).into_owned();
+    let Some((said, status)) = words.rsplit_once(STATUS) else {
+        bail!(
+            "the program did not end; it said:\n{words}\nthe console:\n{}",
+            tail(&run.console)
+        );
+    };
+    if status.trim() != "0" {
+        bail!("the program ended with status {}:\n{said}", status.trim());
+    }
+    run.transcript = said.as_bytes().to_vec();
+    Ok(run)
+}
+
+/// Starts a machine and waits for its end.
+fn boot_machine(directory: &Path, vmlinuz: &Path, initrd: &Path, boot: Boot) -> Result<Run> {
+    let console = directory.join("console");
+    let words = directory.join("words");
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args([
         "-accel",
@@ -55,7 +113,7 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
     .arg("-kernel")
     .arg(vmlinuz)
     .arg("-initrd")
-    .arg(&initrd);
+    .arg(initrd);
     if boot == Boot::Numa {
         for node in ["0", "1"] {
             qemu.arg("-object")
@@ -126,39 +184,35 @@ fn tail(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
 }
 
-fn initramfs(
-    directory: &Path,
-    hog: &Path,
-    boot: Boot,
-    scenarios: &[Scenario],
-) -> Result<std::path::PathBuf> {
+/// What a machine is to run.
+struct Content<'a> {
+    /// A static program: its name in /bin, and where it is now.
+    program: (&'a str, &'a Path),
+    /// Lines of the init script, before the stage.
+    prepare: &'a str,
+    /// The script whose words come back.
+    stage: &'a str,
+}
+
+fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathBuf> {
     let root = directory.join("root");
     for made in ["bin", "dev", "proc", "sys", "tmp"] {
         fs::create_dir_all(root.join(made))?;
     }
     let busybox = packages::find("busybox").context("no busybox")?;
     fs::copy(busybox, root.join("bin/busybox"))?;
-    fs::copy(hog, root.join("bin/hog"))?;
-    let stage = Stage {
-        version: CgroupVersion::V2,
-        hierarchy: Path::new("/sys/fs/cgroup"),
-        hog: Path::new("/bin/hog"),
-        scratch: Path::new("/tmp"),
-        with_cpuset: boot == Boot::Numa,
-    };
-    fs::write(root.join("stage"), script(&stage, scenarios))?;
-    let panic_on_oom = if boot == Boot::Panic {
-        "echo 1 > /proc/sys/vm/panic_on_oom\n"
-    } else {
-        ""
-    };
+    let (name, program) = content.program;
+    let program_path = root.join("bin").join(name);
+    fs::copy(program, &program_path).with_context(|| program.display().to_string())?;
+    fs::write(root.join("stage"), content.stage)?;
+    let prepare = content.prepare;
     let init = format!(
         "#!/bin/busybox sh\n\
          /bin/busybox --install -s /bin\n\
          export PATH=/bin\n\
          mount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev\nmount -t tmpfs tmp /tmp\n\
          mount -t cgroup2 cgroup /sys/fs/cgroup\n\
-         echo madvise > /sys/kernel/mm/transparent_hugepage/enabled\n{panic_on_oom}\
+         {prepare}\
          stty -F /dev/ttyS1 raw\n\
          {{ echo \"@@RELEASE $(uname -r)\"; sh /stage; }} > /dev/ttyS1\n\
          sleep 0.2\n\
@@ -166,7 +220,7 @@ fn initramfs(
     );
     let init_path = root.join("init");
     fs::write(&init_path, init)?;
-    for program in [&init_path, &root.join("bin/busybox"), &root.join("bin/hog")] {
+    for program in [&init_path, &root.join("bin/busybox"), &program_path] {
         fs::set_permissions(program, fs::Permissions::from_mode(0o755))?;
     }
     let packed = directory.join("initrd");
@@ -177,7 +231,7 @@ fn initramfs(
         .stdout(fs::File::create(&packed)?)
         .spawn()
         .context("cpio")?;
-    let names = "bin\nbin/busybox\nbin/hog\ndev\nproc\nsys\ntmp\nstage\ninit\n";
+    let names = format!("bin\nbin/busybox\nbin/{name}\ndev\nproc\nsys\ntmp\nstage\ninit\n");
     cpio.stdin
         .take()
         .context("cpio took no names")?

@@ -197,6 +197,8 @@ struct rlimit {
 };
 
 struct task_cputime_atomic {
+	atomic64_t utime;
+	atomic64_t stime;
 	atomic64_t sum_exec_runtime;
 };
 

@@ -435,10 +435,12 @@ static __always_inline void tell_cpu(struct signal_record *record, struct task_s
 {
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	record->cpu_hard_limit_s = BPF_CORE_READ(signal, rlim[RLIMIT_CPU].rlim_max);
-	// The first is kept while a limit or a timer is set, the second lacks other living threads.
-	u64 group = BPF_CORE_READ(signal, cputimer.cputime_atomic.sum_exec_runtime.counter);
-	u64 own = BPF_CORE_READ(signal, sum_sched_runtime) + BPF_CORE_READ(task, se.sum_exec_runtime);
-	record->cpu_used_ns = group > own ? group : own;
+	// What the limit is compared with is counted by ticks, and only while a limit or a timer is set
+	// (kernel/time/posix-cpu-timers.c: check_process_timers); the scheduler's own sum lacks other living threads.
+	u64 ticked = BPF_CORE_READ(signal, cputimer.cputime_atomic.utime.counter) +
+		     BPF_CORE_READ(signal, cputimer.cputime_atomic.stime.counter);
+	u64 ran = BPF_CORE_READ(signal, sum_sched_runtime) + BPF_CORE_READ(task, se.sum_exec_runtime);
+	record->cpu_used_ns = ticked > ran ? ticked : ran;
 }
 
 // ---- programs ----
