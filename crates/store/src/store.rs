@@ -1,6 +1,7 @@
 //! An open store: the connection, what a write means, upkeep.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -141,6 +142,20 @@ impl Store {
     pub(crate) fn error(&self, doing: &'static str, error: rusqlite::Error) -> StoreError {
         let waited = u64::try_from(self.options.wait.as_millis()).unwrap_or(u64::MAX);
         StoreError::of(&self.path, doing, waited, error)
+    }
+}
+
+/// Empties the log into the file, so that the file alone holds everything after an orderly end. Nothing depends on it:
+/// whoever opens the store next reads the log.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.options.access == Access::Write {
+            // A reader that holds the log back is not waited for.
+            let _ = self.connection.busy_timeout(Duration::ZERO);
+            let _ = self
+                .connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
     }
 }
 
