@@ -6,6 +6,7 @@
 mod accuse;
 mod chain;
 mod findings;
+mod node;
 mod remedies;
 mod victims;
 mod words;
@@ -24,6 +25,7 @@ use crate::incident::{
 use crate::ledger::PastKill;
 
 pub(crate) use accuse::Accusation;
+pub use node::{LostBoot, node_lost};
 
 /// What surrounds a case and is not in it.
 #[derive(Debug, Clone, Default)]

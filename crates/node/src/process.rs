@@ -78,7 +78,6 @@ impl ProcessReader {
         let status = self.status(pid);
         let cgroups = self.cgroups(pid);
         let flags = stat.flags;
-        let namespaced = |ids: &Option<Vec<i32>>| ids.as_ref()?.last().copied()?.try_into().ok();
         let limits: Option<Limits> = self
             .bytes(pid, "limits")
             .ok()
@@ -154,15 +153,19 @@ impl ProcessReader {
             && let Ok(parent @ 1..) = u32::try_from(parent)
             && let Ok(stat) = self.stat(parent)
         {
+            let status = self.status(parent);
             ancestors.push(Ancestor {
                 tgid: parent,
                 start_boot_ns: stat.starttime.saturating_mul(1_000_000_000 / TICKS_PER_S),
                 comm: SmolStr::new(&stat.comm),
                 exe: self.exe(parent),
-                uid: self.status(parent).map_or(UNSET, |status| status.euid),
+                uid: status.as_ref().map_or(UNSET, |status| status.euid),
                 login_uid: self.audit_id(parent, "loginuid"),
                 tty: tty::name(stat.tty_nr),
                 pid_namespace: self.pid_namespace(parent),
+                namespaced_tgid: status
+                    .as_ref()
+                    .and_then(|status| namespaced(&status.nstgid)),
                 cgroup: self.cgroups(parent).path().map(SmolStr::new),
             });
             next = Ok(stat.ppid);
@@ -317,4 +320,8 @@ impl ProcessReader {
     fn path(&self, pid: u32, file: &str) -> PathBuf {
         self.root.join(&format!("/proc/{pid}/{file}"))
     }
+}
+/// The id in the innermost namespace: the last of `NStgid`.
+fn namespaced(ids: &Option<Vec<i32>>) -> Option<u32> {
+    u32::try_from(*ids.as_ref()?.last()?).ok()
 }

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use jiff::tz::TimeZone;
 
 use crate::dating;
+use crate::watch::WatchOutput;
 
 /// Who killed my pod? Answers with proof.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub enum Command {
     /// Say who was killed, by whose limit, and why, from any kernel log
     #[command(visible_alias = "ex", after_help = EXIT_STATUS)]
     Explain(Box<ExplainArgs>),
+    /// Watch this machine: every kill as it happens, and who did it
+    Watch(Box<WatchArgs>),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -151,6 +154,68 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// `whodunit watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// How to print each verdict
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: WatchOutput,
+
+    /// One line a kill, and no notes on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Nothing folded: the whole task table, every statistic
+    #[arg(long)]
+    pub all: bool,
+
+    /// Also tell the OOM kills that the kernel's log holds from before
+    #[arg(long, conflicts_with = "resume")]
+    pub from_boot: bool,
+
+    /// Go on in the kernel's log where the last run stopped
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Do not use eBPF: OOM kills only, senders of other signals are not seen
+    #[arg(long)]
+    pub no_ebpf: bool,
+
+    /// Only kills in this pod: its uid, or part of uid or name
+    #[arg(long, value_name = "POD", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub pod: Option<String>,
+
+    /// Only kills in this container: the beginning of its id, or its name
+    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub container: Option<String>,
+
+    /// Only kills of processes with this name
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Which kills")]
+    pub comm: Option<String>,
+
+    /// File that keeps the incidents; without it WHODUNIT_STORE, /var/lib/whodunit (root) or the user's state folder
+    #[arg(long, value_name = "FILE", help_heading = "Keeping")]
+    pub store: Option<PathBuf>,
+
+    /// Keep nothing
+    #[arg(long, conflicts_with = "store", help_heading = "Keeping")]
+    pub no_store: bool,
+
+    /// Columns; without it, those of the terminal
+    #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
+    pub width: Option<NonZeroU16>,
+
+    /// Colours; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Looks"
+    )]
+    pub color: Color,
 }
 
 /// `whodunit completions`

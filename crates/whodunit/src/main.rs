@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use whodunit::cli::{Cli, Command};
-use whodunit::{completions, exit, explain, man};
+use whodunit::{completions, exit, explain, man, watch};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };

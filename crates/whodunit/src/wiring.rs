@@ -62,7 +62,7 @@ impl Judge for Bench {
 }
 
 /// A view of the views' crate.
-struct Page(Box<dyn whodunit_view::View>);
+struct Page(Box<dyn whodunit_view::View + Send>);
 
 impl View for Page {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -83,7 +83,8 @@ impl View for Page {
     }
 }
 
-fn view_of(looks: Looks) -> Box<dyn whodunit_view::View> {
+/// The view for these looks.
+pub fn view_of(looks: Looks) -> Box<dyn whodunit_view::View + Send> {
     let format = match looks.output {
         Output::Terminal => Format::Terminal,
         Output::Json => Format::Json,

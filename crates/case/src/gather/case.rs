@@ -126,7 +126,7 @@ impl Case {
     }
 
     /// Container id in the cgroup path of the first process.
-    pub(crate) fn container_id(&self) -> Option<String> {
+    pub fn container_id(&self) -> Option<String> {
         let path = self.first()?.cgroups.path()?;
         CgroupOwner::of(path).container_id.map(|id| id.to_string())
     }
