@@ -26,7 +26,7 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
         return Vec::new();
     };
     let tasks = &scene.processes;
-    let total = match total_pages(scene.report, page_kib) {
+    let total = match scene.total_pages {
         Some(total) => total,
         None => {
             let mut killable = tasks
@@ -98,7 +98,7 @@ fn points(scene: &Scene<'_>, task: &Task, thousandth: i64, signed: bool) -> i64 
 }
 
 /// What oom_score_adj is a share of, in pages: the cgroup's limit with the swap it may use, or RAM and swap.
-fn total_pages(report: &OomReport, page_kib: u64) -> Option<u64> {
+pub(crate) fn total_pages(report: &OomReport, page_kib: u64) -> Option<u64> {
     let system = report.system.as_ref();
     let swap_kib = system.and_then(|system| system.swap_total_kib);
     let swap_pages = swap_kib.unwrap_or(0) / page_kib;

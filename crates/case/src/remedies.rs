@@ -22,6 +22,7 @@ pub(crate) fn remedies(scene: &Scene<'_>, findings: &[Finding]) -> Vec<Remedy> {
         limits::remedies,
         machine::remedies,
         program::in_any_case,
+        limits::against_overcommit,
     ] {
         family(&case, &mut list);
     }

@@ -8,7 +8,7 @@ use crate::assemble::Context;
 use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
 use crate::incident::{Cite, RankedTask};
 use crate::ledger::PastKill;
-use crate::ranking::ranking;
+use crate::ranking::{ranking, total_pages};
 use crate::usage::{UsageSplit, real_limit};
 
 /// A report with what follows from it.
@@ -37,6 +37,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) processes: Vec<&'a Task>,
     /// The kernel's choice computed again, most killable first.
     pub(crate) ranking: Vec<RankedTask>,
+    /// What oom_score_adj is a share of, in pages.
+    pub(crate) total_pages: Option<u64>,
     /// The task that asked for memory, when it is surely a process other than the victims.
     pub(crate) other_trigger: Option<OtherTrigger<'a>>,
 }
@@ -67,7 +69,9 @@ impl<'a> Scene<'a> {
                 .as_ref()
                 .and_then(|system| system.page_size_bytes)
         });
-        let page_bytes = page_bytes.filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024);
+        let page_bytes = page_bytes
+            .filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024)
+            .or_else(|| page_bytes_of_architecture(report));
         let page_kib = page_bytes.map(|bytes| bytes / 1024);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
         let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
@@ -88,6 +92,7 @@ impl<'a> Scene<'a> {
             split: UsageSplit::of(report, page_kib),
             processes: processes(&report.tasks),
             ranking: Vec::new(),
+            total_pages: page_kib.and_then(|page_kib| total_pages(report, page_kib)),
             other_trigger: None,
         };
         scene.victim_task = victim.and_then(|victim| scene.row_of(victim));
@@ -126,6 +131,16 @@ impl<'a> Scene<'a> {
 
     pub(crate) fn is_memcg(&self) -> bool {
         self.report.scope == Some(Scope::Memcg)
+    }
+
+    /// Which hierarchy the limit is in, by the counters that only one of them has; none when neither was printed.
+    pub(crate) fn is_cgroup_v1(&self) -> Option<bool> {
+        let memcg = self.report.memcg.as_ref()?;
+        match (memcg.memsw.usage_kib, memcg.swap.usage_kib) {
+            (Some(_), _) => Some(true),
+            (None, Some(_)) => Some(false),
+            (None, None) => None,
+        }
     }
 
     /// A kill that the shortage of the machine, or of some of its nodes, led to.
@@ -167,6 +182,18 @@ impl<'a> Scene<'a> {
             (Some(_), true) => "outer container".into(),
             (Some(_), false) => self.limit_owner.level_in_words(),
             (None, _) => "cgroup".into(),
+        }
+    }
+
+    /// Whose limit, as an owner: `the container's`, `kubepods'`, `nginx.service's`.
+    pub(crate) fn limit_whose(&self) -> String {
+        let level = self.limit_level();
+        match self.limit_owner.level {
+            Level::Kubepods => format!("{level}'"),
+            Level::Slice | Level::Service if self.limit_owner.unit.is_some() => {
+                format!("{level}'s")
+            }
+            _ => format!("the {level}'s"),
         }
     }
 
@@ -248,6 +275,27 @@ impl<'a> Scene<'a> {
             .filter(|_| self.victim_owner.level != Level::Root)?;
         whom(&self.victim_owner).or_else(|| Some(format!("cgroup {path}")))
     }
+}
+
+/// x86 has one page size. Its kernels show themselves by their release, or by the names of their entry points
+/// (arch/x86/entry) in the call trace. A report without a kill line and without zones has no other sign of it.
+fn page_bytes_of_architecture(report: &OomReport) -> Option<u64> {
+    const RELEASES: [&str; 5] = ["amd64", "x86_64", "i686", "i386", "686-pae"];
+    const ENTRY_POINTS: [&str; 5] = [
+        "entry_SYSCALL_64_after_hwframe",
+        "entry_SYSCALL_64_fastpath",
+        "asm_exc_page_fault",
+        "do_syscall_64",
+        "entry_INT80_32",
+    ];
+    let trigger = report.trigger.as_ref()?;
+    let release = trigger.kernel_release.as_deref().unwrap_or("");
+    let is_x86 = RELEASES.iter().any(|name| release.contains(name))
+        || trigger
+            .stack
+            .iter()
+            .any(|function| ENTRY_POINTS.contains(&function.as_str()));
+    is_x86.then_some(4096)
 }
 
 /// An owner in words: `container 0123456789ab of pod 8d1b... (Burstable)`.

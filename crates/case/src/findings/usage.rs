@@ -57,8 +57,12 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
         "usage-split",
         Severity::Info,
         format!(
-            "Most of {} is {}: {} of {}",
-            whole(split),
+            "{} is {}: {} of {}",
+            // Of a machine with room (sysrq-f, a bound node) most is free.
+            match main.kib.saturating_mul(2) > split.usage_kib {
+                true => format!("Most of {}", whole(split)),
+                false => format!("The largest part of {} in use", whole(split)),
+            },
             main.name,
             human(main.kib),
             human(split.usage_kib)
@@ -143,7 +147,7 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
             severity,
             format!("{} ({share} %) is tmpfs or shared memory, which cannot be reclaimed without swap", human(shmem)),
             "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
-             them first, and stay until the files are deleted: killing a process does not free them.",
+             them first. Files stay until they are deleted: killing a process does not free them.",
         )
         .number("shmem_kib", shmem)
         .number("usage_kib", split.usage_kib)

@@ -58,7 +58,7 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
             "The kernel stopped the whole machine (panic) instead of killing a process, {reason}."
         )
     } else if has(Outcome::Deadlocked) || has(Outcome::NoKillableProcesses) {
-        format!("The kernel wanted to kill {reason}, but found no process that may be killed.")
+        format!("The kernel wanted to kill a process {reason}, but found none that it may kill.")
     } else if has(Outcome::SysrqIgnored) {
         "Somebody asked for an OOM kill with sysrq-f; the kernel found no process that may be killed.".into()
     } else if has(Outcome::KillerDisabled) {

@@ -22,6 +22,11 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             "None: this only looks.",
         ));
     }
+}
+
+/// Strict overcommit refuses a reservation: it acts on the cause of an overcommit gap, not on this limit. So it comes
+/// after what does.
+pub(super) fn against_overcommit(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("overcommit-gap") && case.scene.is_memcg() {
         list.push(strict_overcommit(case));
     }

@@ -32,11 +32,16 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if !case.scene.is_machine() {
         return;
     }
-    match shortage(case.scene) {
+    let shortage = shortage(case.scene);
+    match shortage {
         Some(Shortage::Fragmented) => list.push(fragmented()),
         Some(Shortage::LowZone) => list.push(low_zone()),
         Some(Shortage::Bound) => list.push(bound()),
         Some(Shortage::Machine | Shortage::WasFree) | None => {}
+    }
+    // A reserve for the whole machine does not help a task that may use a part of it.
+    if shortage == Some(Shortage::Bound) {
+        return;
     }
     if case.in_kubernetes() {
         list.push(node_reserve());
@@ -104,7 +109,7 @@ fn swap(case: &Case<'_, '_>) -> Remedy {
         ),
         &[
             "sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile",
-            "sudo modprobe zram && zramctl",
+            "sudo modprobe zram && dev=$(sudo zramctl --find --size 4G) && sudo mkswap $dev && sudo swapon -p 100 $dev",
         ],
         "Under real shortage the machine becomes slow before it kills; on disks shared with the workload, much slower.",
     )

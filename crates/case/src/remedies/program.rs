@@ -23,7 +23,11 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("child-killed") {
         list.push(notice_child());
     }
-    if case.has_any(&["oom-score-adj-target", "oom-score-adj-spared"]) {
+    if case.has_any(&[
+        "oom-score-adj-target",
+        "oom-score-adj-spared",
+        "no-killable-process",
+    ]) {
         list.push(oom_score_adj());
     }
     if case.has("reaper-failed") {

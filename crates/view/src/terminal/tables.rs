@@ -33,7 +33,7 @@ pub(super) fn tasks(page: &mut Page, incident: &Incident) {
     if incident.ranking.is_empty() {
         return;
     }
-    page.heading("Tasks, most killable first");
+    page.heading("Tasks, most killable first (asked: for the memory that was not there)");
     let looks = page.looks();
     let shown = if looks.all { usize::MAX } else { TASKS_SHOWN };
     let head = format!(
@@ -54,9 +54,9 @@ pub(super) fn tasks(page: &mut Page, incident: &Incident) {
             .badness_pages
             .map_or_else(|| "never".to_owned(), |points| points.to_string());
         let mark = match (task.killed, task.trigger) {
-            (true, true) => "  killed, asked for memory",
+            (true, true) => "  killed, asked",
             (true, false) => "  killed",
-            (false, true) => "  asked for memory",
+            (false, true) => "  asked",
             (false, false) => "",
         };
         let start = format!(

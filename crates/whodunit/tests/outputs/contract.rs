@@ -112,7 +112,14 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "/victims/*/container",
-        &["id", "runtime", "name", "image", "is_pause", "restart_count"],
+        &[
+            "id",
+            "runtime",
+            "name",
+            "image",
+            "is_pause",
+            "restart_count",
+        ],
     ),
     (
         "/victims/*/pod",
@@ -143,7 +150,14 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "/container",
-        &["id", "runtime", "name", "image", "is_pause", "restart_count"],
+        &[
+            "id",
+            "runtime",
+            "name",
+            "image",
+            "is_pause",
+            "restart_count",
+        ],
     ),
     ("/pod", &["uid", "namespace", "name", "qos_class", "owner"]),
     (
@@ -220,7 +234,12 @@ fn units_are_integers_and_nothing_is_an_empty_text() {
                         .iter()
                         .any(|unit| key.ends_with(unit));
                     assert!(
-                        !sized || value.is_null() || value.is_i64() || value.is_u64() || value.is_array() || value.is_object(),
+                        !sized
+                            || value.is_null()
+                            || value.is_i64()
+                            || value.is_u64()
+                            || value.is_array()
+                            || value.is_object(),
                         "{name}: {path}/{key} = {value}"
                     );
                     // A remedy's list of letters, or a command that there is none of, may be empty.

@@ -67,12 +67,8 @@ fn the_kept_schema_is_that_of_the_types() {
 
 #[test]
 fn the_schema_refuses_what_it_should() {
-    let good: Value = serde_json::from_str(&explain(&[
-        "-o",
-        "json",
-        "first/container-limit.kmsg",
-    ]))
-    .unwrap();
+    let good: Value =
+        serde_json::from_str(&explain(&["-o", "json", "first/container-limit.kmsg"])).unwrap();
     let validator = document_validator();
     check(&validator, &good, "unchanged");
     let wrong: &[(&str, Value)] = &[
