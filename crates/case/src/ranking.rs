@@ -77,6 +77,9 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
             pid: task.pid,
             comm: task.comm.clone(),
             rss_kib: task.rss_pages.saturating_mul(page_kib),
+            swap_kib: task
+                .swapents_pages
+                .map(|pages| pages.saturating_mul(page_kib)),
             oom_score_adj: task.oom_score_adj,
             badness_pages,
             killed: scene.is_victim(task),

@@ -2,7 +2,7 @@
 //!
 //! Facts and arithmetic only; no verdict is reached here.
 
-use oom_report::report::{LineIndex, OomReport, Scope, Task, Victim};
+use oom_report::report::{LineIndex, Missing, OomReport, Scope, Task, Victim};
 
 use crate::assemble::Context;
 use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
@@ -174,6 +174,13 @@ impl<'a> Scene<'a> {
             .container_path(victim)
             .or(self.victim_owner.pod_path(victim));
         own.is_some_and(|own| own != limit && is_same_or_below(own, limit))
+    }
+
+    /// The log holds no more of this victim than that it was chosen. Before 5.1 the announced process could be spared for
+    /// a child of it: `oom_kill_process`, mm/oom_kill.c.
+    pub(crate) fn only_announced(&self, victim: &Victim) -> bool {
+        victim.announced_only
+            || (victim.score.is_some() && self.report.missing.contains(&Missing::KillLine))
     }
 
     /// Which level the limit is, in words.

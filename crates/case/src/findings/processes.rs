@@ -28,7 +28,7 @@ fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         && !scene.limit_owner.below_container
         && !scene.victim_owner.below_container;
     let (Some(victim), true) = (
-        scene.victim.filter(|victim| !victim.announced_only),
+        scene.victim.filter(|victim| !scene.only_announced(victim)),
         own_limit,
     ) else {
         return;

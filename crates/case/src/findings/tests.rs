@@ -329,6 +329,7 @@ fn choice_with(report: &OomReport, ranking: &[(u32, Option<i64>, bool)]) -> Vec<
             pid: *pid,
             comm: "task".into(),
             rss_kib: 0,
+            swap_kib: None,
             oom_score_adj: 0,
             badness_pages: *points,
             killed: *killed,
@@ -394,6 +395,106 @@ fn oom_score_adj_made_the_target_or_spared_another() {
     report.tasks.last_mut().unwrap().oom_score_adj = 750;
     is_silent(&report, "oom-score-adj-target");
     is_silent(&report, "oom-score-adj-spared");
+}
+
+/// Kernels before 5.1 print the score: it proves the computation, and needs words when oom_score_adj made it small.
+#[test]
+fn the_printed_score_is_what_the_points_make() {
+    let mut report = figure_13();
+    add_task(&mut report, 10_869, "pause", 1, -998);
+    let (path, thousandth) = (container_path(), 31_457_280 / 4 / 1000);
+    report.memcg.as_mut().unwrap().victim_path = Some(path.as_str().into());
+    report.tasks[0].oom_score_adj = -998;
+    let points =
+        7_858_410 + report.tasks[0].nr_ptes.unwrap_or(0) + report.tasks[0].nr_pmds.unwrap_or(0)
+            - 998 * thousandth;
+    let score = points * 1000 / (31_457_280 / 4);
+    report.victims[0].score = Some(score);
+    let incident = fires(&report, "victim-ranked-first");
+    assert_eq!(
+        int(&incident, "victim-ranked-first", "printed_score"),
+        i64::try_from(score).unwrap()
+    );
+    let detail = &finding(&incident, "victim-ranked-first").unwrap().detail;
+    assert!(detail.contains("does not mean that the process held little"));
+    report.victims[0].score = Some(score + 1);
+    let incident = fires(&report, "victim-ranked-first");
+    let found = finding(&incident, "victim-ranked-first").unwrap();
+    assert!(number(found, "printed_score").is_none());
+}
+
+#[test]
+fn swap_full_names_the_process_that_fills_it() {
+    let mut report = machine();
+    let system = report.system.as_mut().unwrap();
+    (system.swap_total_kib, system.swap_free_kib) = (Some(8_000_000), Some(100));
+    report.tasks[2].swapents_pages = Some(1_500_000);
+    let incident = fires(&report, "swap-full");
+    let detail = &finding(&incident, "swap-full").unwrap().detail;
+    assert!(
+        detail.contains("app (pid 11190): 5.7 GiB swapped out, besides 1.1 GiB resident"),
+        "{detail}"
+    );
+    assert!(
+        incident
+            .ranking
+            .iter()
+            .any(|task| task.swap_kib == Some(6_000_000))
+    );
+}
+
+#[test]
+fn a_machine_with_room_is_not_said_to_be_mostly_in_use() {
+    let mut report = machine();
+    report.scope = Some(Scope::Sysrq);
+    report.system.as_mut().unwrap().mem_info = values(&[
+        ("active_anon", 100_000),
+        ("inactive_anon", 0),
+        ("free", 900_000),
+        ("ram", 1_048_576),
+        ("reserved", 48_576),
+    ]);
+    let incident = fires(&report, "usage-split");
+    let found = finding(&incident, "usage-split").unwrap();
+    assert!(
+        found
+            .title
+            .starts_with("The largest part of the machine's memory in use is anonymous"),
+        "{}",
+        found.title
+    );
+}
+
+#[test]
+fn names_in_titles_are_the_owners() {
+    let title = |path: &str| {
+        let mut report = pod_limit(900_000, 100_000);
+        report.memcg.as_mut().unwrap().path = Some(path.into());
+        let incident = fires(&report, "limit-hit");
+        finding(&incident, "limit-hit").unwrap().title.clone()
+    };
+    for (path, start) in [
+        ("/kubepods", "kubepods' memory limit"),
+        ("/kubepods/burstable", "The Burstable tier's memory limit"),
+        ("/system.slice/web.service", "web.service's memory limit"),
+        (pod_path().as_str(), "The pod's memory limit"),
+    ] {
+        assert!(title(path).starts_with(start), "{}", title(path));
+    }
+}
+
+/// One container in the pod: its limit is the pod's, and the sandbox counts too.
+#[test]
+fn a_pods_limit_is_said_to_be_the_sum_of_its_containers() {
+    let detail = |report: &OomReport| {
+        let incident = fires(report, "neighbours-innocent");
+        finding(&incident, "neighbours-innocent")
+            .unwrap()
+            .detail
+            .clone()
+    };
+    assert!(detail(&pod_limit(1_000_000, 1_000)).contains("sum of its containers' limits"));
+    assert!(!detail(&pod_limit(700_000, 300_000)).contains("sum of"));
 }
 
 #[test]

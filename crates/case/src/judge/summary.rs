@@ -3,6 +3,7 @@
 use oom_report::report::Outcome;
 
 use crate::cgroup_path::Level;
+use crate::findings::{Shortage, shortage};
 use crate::incident::Killer;
 use crate::scene::{Scene, whom};
 use crate::size::human;
@@ -24,7 +25,7 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
             victim.comm,
             victim.pid,
         )
-    } else if victim.announced_only {
+    } else if scene.only_announced(victim) {
         format!(
             "The kernel chose {} (pid {}){place} or a child of it to be killed, {reason}",
             victim.comm, victim.pid
@@ -74,9 +75,7 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
 fn reason(scene: &Scene<'_>, killer: Killer) -> String {
     match killer {
         Killer::KernelSysrq => "because somebody asked for it with sysrq-f".into(),
-        Killer::KernelGlobal => {
-            "because the whole machine ran out of memory, not because of a container's limit".into()
-        }
+        Killer::KernelGlobal => format!("{}, not because of a container's limit", machine(scene)),
         Killer::KernelCpuset => {
             "because the memory nodes that the task's cpuset allows ran out".into()
         }
@@ -119,6 +118,21 @@ fn reason(scene: &Scene<'_>, killer: Killer) -> String {
             "in an out-of-memory kill; whether a limit or the machine ran out, the log does not say"
                 .into()
         }
+    }
+}
+
+/// What the machine lacked. It has not always run out of memory as a whole.
+fn machine(scene: &Scene<'_>) -> &'static str {
+    match shortage(scene) {
+        Some(Shortage::Fragmented) => {
+            "because the machine had free memory only in pieces too small for what was asked"
+        }
+        Some(Shortage::LowZone) => {
+            "because the machine's low memory zone ran out, while others had room"
+        }
+        Some(Shortage::Bound) => "because the memory nodes that the task may use ran out",
+        Some(Shortage::WasFree) => "because the machine was short of memory for a moment",
+        Some(Shortage::Machine) | None => "because the whole machine ran out of memory",
     }
 }
 

@@ -276,3 +276,45 @@ fn commands_name_the_pod_and_hold_no_hostile_text() {
         assert!(!item.how_to.contains("a'; rm"), "{}", item.how_to);
     }
 }
+
+/// The parser takes an announcement for the kill when nothing else is left of it; the verdict does not.
+#[test]
+fn a_kill_that_was_only_announced_is_told_as_such() {
+    let mut report = one_line();
+    for announced_only in [true, false] {
+        report.victims[0].announced_only = announced_only;
+        let verdict = judged(&report).verdict;
+        assert!(
+            verdict
+                .summary
+                .starts_with("The kernel chose app (pid 11190) or a child of it to be killed"),
+            "{}",
+            verdict.summary
+        );
+        assert_eq!(verdict.confidence, Confidence::Probable);
+        assert!(
+            verdict
+                .ruled_out
+                .iter()
+                .all(|cleared| cleared.killer != Killer::Person)
+        );
+    }
+}
+
+/// Without a kill line the page size is known by the architecture, so that the table is still ranked.
+#[test]
+fn the_page_size_of_x86_is_known_without_a_kill_line() {
+    let mut report = figure_13();
+    report.victims.clear();
+    report.page_size_bytes = None;
+    let release = |report: &mut OomReport, release: &str| {
+        report.trigger.as_mut().unwrap().kernel_release = Some(release.into());
+    };
+    release(&mut report, "6.12.117+deb13-cloud-amd64");
+    assert_eq!(judged(&report).ranking[0].rss_kib, 31_433_640);
+    release(&mut report, "6.12.0-arm64-64k");
+    report.trigger.as_mut().unwrap().stack = vec!["el0_svc".into()];
+    assert!(judged(&report).ranking.is_empty());
+    report.trigger.as_mut().unwrap().stack = vec!["asm_exc_page_fault".into()];
+    assert!(!judged(&report).ranking.is_empty());
+}
