@@ -33,7 +33,7 @@ pub(super) fn tasks(page: &mut Page, incident: &Incident) {
     if incident.ranking.is_empty() {
         return;
     }
-    page.heading("Tasks, most killable first (asked: for the memory that was not there)");
+    page.heading("Tasks, most killable first");
     let looks = page.looks();
     let shown = if looks.all { usize::MAX } else { TASKS_SHOWN };
     let swapped = incident

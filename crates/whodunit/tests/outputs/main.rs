@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod looks;
 mod schema;
 mod snapshots;
 
