@@ -110,8 +110,8 @@ fn confidence(scene: &Scene<'_>, killer: Killer) -> Confidence {
                 | Outcome::SysrqIgnored
         )
     });
-    let only_announced = !report.victims.is_empty()
-        && report
+    let only_announced = !scene.victims.is_empty()
+        && scene
             .victims
             .iter()
             .all(|victim| scene.only_announced(victim));

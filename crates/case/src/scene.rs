@@ -19,6 +19,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) history: &'a [PastKill],
     /// The process that the kernel chose, before any that went with it.
     pub(crate) victim: Option<&'a Victim>,
+    /// Who died: all that the kill lines name.
+    pub(crate) victims: Vec<&'a Victim>,
+    /// Whom the kernel had chosen, and spared for a child of it.
+    pub(crate) spared: Option<&'a Victim>,
     /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
     victim_pids: Vec<u32>,
     /// The victim's row in the task table.
@@ -55,11 +59,12 @@ impl<'a> Scene<'a> {
         context: &'a Context<'a>,
         history: &'a [PastKill],
     ) -> Self {
-        let victim = report
-            .victims
+        let (spared, victims) = killed_and_spared(report);
+        let victim = victims
             .iter()
             .find(|victim| !victim.shares_memory)
-            .or(report.victims.first());
+            .or(victims.first())
+            .copied();
         let memcg = report.memcg.as_ref();
         let victim_path = memcg.and_then(|memcg| memcg.victim_path.as_deref());
         let limit_path = memcg.and_then(|memcg| memcg.path.as_deref());
@@ -74,13 +79,15 @@ impl<'a> Scene<'a> {
             .or_else(|| page_bytes_of_architecture(report));
         let page_kib = page_bytes.map(|bytes| bytes / 1024);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
-        let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
+        let mut victim_pids: Vec<u32> = victims.iter().map(|victim| victim.pid).collect();
         victim_pids.sort_unstable();
         let mut scene = Self {
             report,
             context,
             history,
             victim,
+            victims,
+            spared,
             victim_pids,
             victim_task: None,
             victim_path,
@@ -120,7 +127,7 @@ impl<'a> Scene<'a> {
         let is_victim = |victim: &Victim| {
             victim.pid == pid || victim.pid == row.tgid || victim.tgid == Some(row.tgid)
         };
-        if self.report.victims.is_empty() || self.report.victims.iter().any(is_victim) {
+        if self.victims.is_empty() || self.victims.iter().any(|victim| is_victim(victim)) {
             return None;
         }
         Some(OtherTrigger {
@@ -153,7 +160,7 @@ impl<'a> Scene<'a> {
 
     /// A kill of the whole group by `memory.oom.group`.
     pub(crate) fn is_group_kill(&self) -> bool {
-        self.report.victims.iter().any(|victim| victim.group_kill)
+        self.victims.iter().any(|victim| victim.group_kill)
             || self
                 .report
                 .memcg
@@ -281,6 +288,23 @@ impl<'a> Scene<'a> {
             .victim_path
             .filter(|_| self.victim_owner.level != Level::Root)?;
         whom(&self.victim_owner).or_else(|| Some(format!("cgroup {path}")))
+    }
+}
+
+/// Before 5.1 a child with memory of its own died in place of the process that was chosen and announced: then only the
+/// child has a kill line. `oom_kill_process`, mm/oom_kill.c.
+fn killed_and_spared(report: &OomReport) -> (Option<&Victim>, Vec<&Victim>) {
+    let killed: Vec<&Victim> = report
+        .victims
+        .iter()
+        .filter(|victim| !victim.announced_only)
+        .collect();
+    match killed.is_empty() {
+        true => (None, report.victims.iter().collect()),
+        false => (
+            report.victims.iter().find(|victim| victim.announced_only),
+            killed,
+        ),
     }
 }
 

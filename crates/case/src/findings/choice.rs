@@ -12,6 +12,7 @@ use super::{finding, kubernetes, name_some};
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     trigger(scene, found);
+    sacrificed(scene, found);
     rank(scene, found);
     adjusted(scene, found);
     unkillable(scene, found);
@@ -53,9 +54,35 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
+/// A child died in place of the process that was chosen.
+fn sacrificed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(victim), Some(spared)) = (scene.victim, scene.spared) else {
+        return;
+    };
+    found.push(
+        finding(
+            "child-sacrificed",
+            Severity::Notice,
+            format!(
+                "{} (pid {}) was chosen; its child {} (pid {}) was killed in its place",
+                spared.comm, spared.pid, victim.comm, victim.pid
+            ),
+            "Kernels before 5.1 kill a child that has memory of its own instead of the process they chose, to lose less work. The chosen \
+             one lives on, and may be chosen again.",
+        )
+        .text("chosen_comm", spared.comm.as_str())
+        .number("chosen_pid", u64::from(spared.pid))
+        .number("victim_pid", u64::from(victim.pid))
+        .cite(scene, [spared.lines.first().copied(), scene.kill_line()]),
+    );
+}
+
 /// The kernel's choice against the one computed from the table.
 fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(victim) = scene.victim else { return };
+    // Whom the kernel chose is not who died: the choice is told by the finding above.
+    let Some(victim) = scene.victim.filter(|_| scene.spared.is_none()) else {
+        return;
+    };
     let killable = || {
         scene
             .ranking
@@ -295,6 +322,8 @@ fn unkillable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 name_some(exempt.iter().map(|task| (task.comm.as_str(), task.pid))),
                 match exempt.len() == scene.processes.len() {
                     true => " Nothing is left to choose from.".to_owned(),
+                    // Next to nothing takes nobody's place.
+                    false if share < 5 => format!(" Together {share} % of what the table's processes hold."),
                     false => format!(
                         " {} {share} % of what the table's processes hold; the others die in {} place.",
                         if exempt.len() == 1 { "It holds" } else { "They hold" },

@@ -40,7 +40,10 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let usage = counter.usage_kib?;
             Some((limit.saturating_sub(usage), name, counter, usage, limit))
         })
-        .min_by_key(|(room, ..)| *room);
+        // Of equals it is the one whose limit was hit more often: where both limits are the same, memory+swap.
+        .min_by_key(|(room, _, counter, ..)| {
+            (*room, std::cmp::Reverse(counter.failcnt.unwrap_or(0)))
+        });
     let Some((room, name, counter, usage, limit)) = hit else {
         return;
     };
@@ -50,7 +53,7 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         std::cmp::Ordering::Less => format!("{} KiB below it", grouped(room)),
         std::cmp::Ordering::Greater => format!("{} KiB above it", grouped(usage - limit)),
     };
-    let times = match counter.failcnt {
+    let times = match counter.failcnt.filter(|count| *count > 0) {
         Some(count) => format!(
             " A charge has hit this limit {} times since the cgroup was made.",
             grouped(count)

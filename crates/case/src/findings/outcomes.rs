@@ -20,7 +20,7 @@ fn group_kill(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if !scene.is_group_kill() {
         return;
     }
-    let victims = &scene.report.victims;
+    let victims = &scene.victims;
     let memcg = scene.report.memcg.as_ref();
     let group = memcg.and_then(|memcg| memcg.group_path.as_deref());
     let others = || {
@@ -196,7 +196,7 @@ fn reaper(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         );
     }
     // What is left after reaping is locked, shared or huge memory that the reaper skips.
-    for victim in &scene.report.victims {
+    for victim in &scene.victims {
         let (Some(reaped), Some(before)) = (victim.reaped, victim.anon_rss_kib) else {
             continue;
         };

@@ -69,6 +69,25 @@ fn the_counter_with_the_least_room_is_the_one_hit() {
     assert_eq!(int(&incident, "limit-hit", "gap_kib"), -20);
 }
 
+/// With equal limits the kernel meets the memory+swap limit first; the counts tell.
+#[test]
+fn of_equal_counters_the_one_that_was_hit_is_named() {
+    let mut report = figure_13();
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.memory.failcnt, memcg.memsw.failcnt) = (Some(0), Some(38));
+    let incident = fires(&report, "limit-hit");
+    assert_eq!(text(&incident, "limit-hit", "counter"), "memory+swap");
+    assert_eq!(int(&incident, "limit-hit", "failcnt"), 38);
+    let detail = |failcnt| {
+        let mut report = figure_13();
+        let memcg = report.memcg.as_mut().unwrap();
+        (memcg.memory.failcnt, memcg.memsw.failcnt) = (Some(failcnt), Some(0));
+        let incident = fires(&report, "limit-hit");
+        finding(&incident, "limit-hit").unwrap().detail.clone()
+    };
+    assert!(detail(1).contains("hit this limit 1 times") && !detail(0).contains("0 times"));
+}
+
 #[test]
 fn usage_far_below_the_limit_is_told_as_such() {
     let mut report = figure_13();

@@ -18,7 +18,7 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
         None => String::new(),
     };
     let mut text = if killer == Killer::KernelGroupKill {
-        let number = scene.report.victims.len();
+        let number = scene.victims.len();
         format!(
             "The kernel killed the whole group ({number} {}), {} (pid {}) first{place}, {reason}",
             if number == 1 { "process" } else { "processes" },
@@ -31,8 +31,15 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
             victim.comm, victim.pid
         )
     } else {
+        let child = match scene.spared {
+            Some(parent) => format!(
+                ", a child of {} (pid {}), in its place,",
+                parent.comm, parent.pid
+            ),
+            None => String::new(),
+        };
         format!(
-            "The kernel killed {} (pid {}){place} {reason}",
+            "The kernel killed {} (pid {}){child}{place} {reason}",
             victim.comm, victim.pid
         )
     };

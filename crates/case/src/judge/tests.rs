@@ -318,3 +318,38 @@ fn the_page_size_of_x86_is_known_without_a_kill_line() {
     report.trigger.as_mut().unwrap().stack = vec!["asm_exc_page_fault".into()];
     assert!(!judged(&report).ranking.is_empty());
 }
+
+/// 4.x: `Kill process 11190 (app) ... or sacrifice child`, then `Killed process 11200 (worker)`.
+#[test]
+fn a_child_that_died_in_its_parents_place_is_the_victim() {
+    let mut report = figure_13();
+    add_task(&mut report, 11_200, "worker", 20_000, 995);
+    report.victims[0].announced_only = true;
+    report.victims[0].score = Some(1_995);
+    add_victim(&mut report, 11_200, "worker", 200_000, 80_000);
+    let incident = judged(&report);
+    assert!(
+        incident.verdict.summary.starts_with(
+            "The kernel killed worker (pid 11200), a child of app (pid 11190), in its place, in container"
+        ),
+        "{}",
+        incident.verdict.summary
+    );
+    let pids: Vec<u32> = incident.victims.iter().map(|victim| victim.pid).collect();
+    assert_eq!(pids, [11_200]);
+    let killed: Vec<u32> = incident
+        .ranking
+        .iter()
+        .filter(|task| task.killed)
+        .map(|task| task.pid)
+        .collect();
+    assert_eq!(killed, [11_200]);
+    let codes: Vec<&str> = incident
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
+    assert!(codes.contains(&"child-sacrificed") && codes.contains(&"child-killed"));
+    assert!(!codes.contains(&"choice-differs-from-rank"));
+    assert!(incident.victims[0].container.is_some());
+}

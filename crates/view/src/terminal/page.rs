@@ -140,17 +140,19 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut rest = line;
     Box::new(std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let mut before = first;
+        let (mut before, mut one_earlier) = (first, ' ');
         let end = rest
             .char_indices()
             .skip(1)
             .find(|(_, character)| {
                 let ends = match before {
                     ' ' => *character != ' ',
+                    // A path's own first slash stays with it.
+                    '/' if matches!(one_earlier, ' ' | '=' | '(') => false,
                     ',' | '/' => !matches!(character, ' ' | ',' | '/'),
                     _ => false,
                 };
-                before = *character;
+                (before, one_earlier) = (*character, before);
                 ends
             })
             .map_or(rest.len(), |(at, _)| at);
