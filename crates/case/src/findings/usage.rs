@@ -79,6 +79,7 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
         ("shmem_kib", split.shmem_kib),
         ("kernel_kib", split.kernel_kib),
         ("socket_buffers_kib", split.sock_kib),
+        ("hugetlb_pool_kib", split.hugetlb_pool_kib),
         ("free_kib", split.free_kib),
     ];
     for (name, kib) in named {
@@ -229,11 +230,25 @@ fn kernel(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
     let mut draft = finding(
         "kernel-memory",
         if share >= 40 { Severity::Warning } else { Severity::Notice },
-        format!("{} ({share} %) is kernel memory on behalf of these processes", human(kernel)),
-        format!(
-            "Slab (inodes and dentries of many files, sockets), page tables, stacks of many threads, socket buffers: no heap \
-             profile of the program shows it.{cache}"
-        ),
+        match split.whole {
+            Whole::Cgroup => {
+                format!("{} ({share} %) is kernel memory on behalf of these processes", human(kernel))
+            }
+            Whole::Machine => {
+                format!("{} ({share} %) of the machine is the kernel's own memory", human(kernel))
+            }
+        },
+        match split.whole {
+            Whole::Cgroup => format!(
+                "Slab (inodes and dentries of many files, sockets), page tables, stacks of many threads, socket buffers: no heap \
+                 profile of the program shows it.{cache}"
+            ),
+            Whole::Machine => format!(
+                "It is in no process's size, and what is not reclaimable of it ({}) comes back by no kill unless it belongs to the \
+                 one killed: slab of a driver, a file system or the network, or page tables.{cache}",
+                human(kernel.saturating_sub(split.slab_reclaimable_kib.unwrap_or(0)))
+            ),
+        },
     )
     .number("kernel_kib", kernel)
     .number("slab_reclaimable_kib", split.slab_reclaimable_kib)

@@ -48,9 +48,18 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     } else {
         list.push(less_on_the_machine());
     }
-    if case.has_any(&["swap-absent", "swap-full"]) {
+    // Swap takes in anonymous memory and tmpfs, nothing else.
+    let swappable = case.scene.split.as_ref().is_some_and(|split| {
+        let kib = [split.anon_kib, split.shmem_kib].into_iter().flatten();
+        kib.fold(0, u64::saturating_add).saturating_mul(4) > split.usage_kib
+    });
+    if case.has_any(&["swap-absent", "swap-full"]) && swappable {
         list.push(swap(case));
     }
+}
+
+/// What a pool of huge pages keeps from everybody else is the first thing to give back.
+pub(super) fn pool(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("hugetlb-pool-reserved") {
         list.push(remedy(
             "shrink-hugetlb-pool",

@@ -141,4 +141,37 @@ fn an_unused_huge_page_pool_is_found() {
         int(&incident, "hugetlb-pool-reserved", "pool_kib"),
         1_048_576
     );
+    // It is a part of its own, and giving it back comes first.
+    let part = incident
+        .usage_split
+        .iter()
+        .find(|part| part.name == "huge page pool");
+    assert_eq!(part.map(|part| part.kib), Some(1_048_576));
+    assert_eq!(incident.remedies[0].code, "shrink-hugetlb-pool");
+}
+
+/// A leak in the kernel: no process to blame, swap no help.
+#[test]
+fn the_machines_kernel_memory_is_no_process() {
+    let mut report = machine();
+    report.system.as_mut().unwrap().mem_info = values(&[
+        ("active_anon", 100_000),
+        ("inactive_anon", 10_000),
+        ("isolated_anon", 0),
+        ("slab_reclaimable", 8_000),
+        ("slab_unreclaimable", 700_000),
+        ("free", 17_750),
+        ("ram", 1_048_576),
+        ("reserved", 48_576),
+    ]);
+    let incident = fires(&report, "kernel-memory");
+    let found = crate::sample::finding(&incident, "kernel-memory").unwrap();
+    assert!(
+        found
+            .title
+            .ends_with("of the machine is the kernel's own memory")
+    );
+    assert!(found.detail.contains("(2.7 GiB)"), "{}", found.detail);
+    let codes: Vec<_> = incident.remedies.iter().map(|remedy| remedy.code).collect();
+    assert!(codes.contains(&"find-kernel-memory") && !codes.contains(&"add-swap"));
 }
