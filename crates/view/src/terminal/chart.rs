@@ -17,7 +17,7 @@ pub(super) fn write(page: &mut Page, parts: &[UsagePart]) {
         .filter(|part| part.kib > 0)
         .partition(|part| page.looks().all || percent(part.kib, total) > 0);
     let mut parts = parts;
-    parts.sort_by(|one, other| other.kib.cmp(&one.kib));
+    parts.sort_by_key(|part| std::cmp::Reverse(part.kib));
     let names = parts
         .iter()
         .map(|part| columns(&part.name))
