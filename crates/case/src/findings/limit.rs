@@ -54,6 +54,7 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         std::cmp::Ordering::Greater => format!("{} KiB above it", grouped(usage - limit)),
     };
     let times = match counter.failcnt.filter(|count| *count > 0) {
+        Some(1) => " A charge has hit this limit once since the cgroup was made.".to_owned(),
         Some(count) => format!(
             " A charge has hit this limit {} times since the cgroup was made.",
             grouped(count)

@@ -85,7 +85,7 @@ fn of_equal_counters_the_one_that_was_hit_is_named() {
         let incident = fires(&report, "limit-hit");
         finding(&incident, "limit-hit").unwrap().detail.clone()
     };
-    assert!(detail(1).contains("hit this limit 1 times") && !detail(0).contains("0 times"));
+    assert!(detail(1).contains("hit this limit once") && !detail(0).contains("0 times"));
 }
 
 #[test]
@@ -183,6 +183,20 @@ fn tmpfs_page_cache_kernel_and_locked_memory_are_blamed_only_when_large() {
         fires(&container_v2(with), code);
         is_silent(&container_v2(without), code);
     }
+    // A process that held little of it is not blamed for it.
+    let mut tmpfs = container_v2(rows[0].1);
+    tmpfs.tasks[0].rss_pages = 300;
+    let detail = |report: &OomReport| {
+        let incident = fires(report, "tmpfs-counted");
+        finding(&incident, "tmpfs-counted").unwrap().detail.clone()
+    };
+    assert!(
+        detail(&tmpfs).contains("held 1.2 MiB itself"),
+        "{}",
+        detail(&tmpfs)
+    );
+    tmpfs.tasks[0].rss_pages = 12_000;
+    assert!(!detail(&tmpfs).contains("itself"));
     let dirty = container_v2(&[
         ("anon", 10 << 20),
         ("file", 50 << 20),

@@ -147,8 +147,16 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
             "tmpfs-counted",
             severity,
             format!("{} ({share} %) is tmpfs or shared memory, which cannot be reclaimed without swap", human(shmem)),
-            "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
-             them first. Files stay until they are deleted: killing a process does not free them.",
+            format!(
+                "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
+                 them first. Files stay until they are deleted: killing a process does not free them.{}{}",
+                if scene.victim_owner.kubernetes {
+                    " An emptyDir outlives a restart of the container."
+                } else {
+                    ""
+                },
+                victim_held_little(scene, split)
+            ),
         )
         .number("shmem_kib", shmem)
         .number("usage_kib", split.usage_kib)
@@ -156,6 +164,20 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
         .text("source", if split.shmem_estimated { "worked out from the page lists" } else { "printed" })
         .cite(scene, [split.line]),
     );
+}
+
+/// The process that was killed for memory that is no process's.
+fn victim_held_little(scene: &Scene<'_>, split: &UsageSplit) -> String {
+    let Some(row) = scene.victim_task else {
+        return String::new();
+    };
+    match scene.kib(scene.weight_pages(row)) {
+        Some(kib) if kib.saturating_mul(4) < split.usage_kib => format!(
+            " The process that was killed held {} itself; such files count for the cgroup, not for a process.",
+            human(kib)
+        ),
+        _ => String::new(),
+    }
 }
 
 fn page_cache(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {

@@ -189,7 +189,10 @@ fn usage(page: &mut Page, incident: &Incident) {
             );
             let failcnt = failcnt
                 .filter(|failcnt| *failcnt > 0)
-                .map(|failcnt| format!(", hit {} times", grouped(failcnt)))
+                .map(|failcnt| match failcnt {
+                    1 => ", hit once".to_owned(),
+                    _ => format!(", hit {} times", grouped(failcnt)),
+                })
                 .unwrap_or_default();
             page.item(
                 &format!("  {name:<12} "),

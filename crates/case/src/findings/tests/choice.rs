@@ -132,3 +132,35 @@ fn unkillable_tasks_are_counted() {
         Severity::Warning
     );
 }
+
+#[test]
+fn exempt_tasks_are_told_by_what_they_hold() {
+    let title_and_detail = |report: &OomReport| {
+        let incident = fires(report, "unkillable-tasks");
+        let found = finding(&incident, "unkillable-tasks").unwrap();
+        (found.title.clone(), found.detail.clone())
+    };
+    let mut report = machine();
+    add_task(&mut report, 900, "sshd", 300_000, -1000);
+    let (title, detail) = title_and_detail(&report);
+    assert!(
+        title.starts_with("1 of 4 processes may not be killed"),
+        "{title}"
+    );
+    assert!(detail.ends_with("the others die in its place."), "{detail}");
+    // Next to nothing takes nobody's place.
+    report.tasks[3].rss_pages = 200;
+    assert!(!title_and_detail(&report).1.contains("place"));
+    for task in &mut report.tasks {
+        task.oom_score_adj = -1000;
+    }
+    let (title, detail) = title_and_detail(&report);
+    assert!(
+        title.starts_with("None of the 4 processes may be killed"),
+        "{title}"
+    );
+    assert!(
+        detail.ends_with("Nothing is left to choose from."),
+        "{detail}"
+    );
+}
