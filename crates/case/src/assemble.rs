@@ -269,13 +269,13 @@ fn victims(report: &OomReport, scene: &Scene<'_>) -> Vec<VictimInfo> {
         .as_ref()
         .and_then(|memcg| memcg.group_path.as_deref())
         .map(CgroupOwner::of);
-    report
+    scene
         .victims
         .iter()
         .map(|victim| {
             let is_chosen = scene
                 .victim
-                .is_some_and(|chosen| std::ptr::eq(chosen, victim));
+                .is_some_and(|chosen| std::ptr::eq(chosen, *victim));
             let owner = match (is_chosen, &group) {
                 (true, _) => Some(&scene.victim_owner).filter(|_| scene.victim_path.is_some()),
                 (false, Some(group)) if victim.group_kill => Some(group),

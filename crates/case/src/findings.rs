@@ -120,3 +120,11 @@ fn name_some<'t>(tasks: impl ExactSizeIterator<Item = (&'t str, u32)>) -> String
         _ => format!("{} and {more} more", named.join(", ")),
     }
 }
+
+/// `The container's` for `the container's` at the beginning of a sentence; names stay as they are.
+fn capital(whose: &str) -> String {
+    match whose.strip_prefix("the ") {
+        Some(owner) => format!("The {owner}"),
+        None => whose.to_owned(),
+    }
+}

@@ -471,6 +471,8 @@ pub struct RankedTask {
     pub comm: SmolStr,
     /// Resident, KiB.
     pub rss_kib: u64,
+    /// Swapped out, KiB.
+    pub swap_kib: Option<u64>,
     /// -1000 to 1000.
     pub oom_score_adj: i32,
     /// The kernel's points in pages; null when the task may not be killed.

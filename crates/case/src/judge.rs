@@ -110,9 +110,11 @@ fn confidence(scene: &Scene<'_>, killer: Killer) -> Confidence {
                 | Outcome::SysrqIgnored
         )
     });
-    // Before 5.1 the announced process could be spared for its child: mm/oom_kill.c, oom_kill_process.
-    let only_announced =
-        !report.victims.is_empty() && report.victims.iter().all(|victim| victim.announced_only);
+    let only_announced = !scene.victims.is_empty()
+        && scene
+            .victims
+            .iter()
+            .all(|victim| scene.only_announced(victim));
     if only_announced || (report.victims.is_empty() && !nobody_was_killed) {
         confidence = confidence.min(Confidence::Probable);
     }

@@ -22,6 +22,8 @@ pub struct PastKill {
     pub time_assumed: bool,
     /// Host name.
     pub node: Option<SmolStr>,
+    /// Boot, where the log carries it.
+    pub boot_id: Option<SmolStr>,
     /// Where it was read: `path:line`.
     pub place: SmolStr,
     /// What is killed again when it is killed again: see [`container_key`].
@@ -34,17 +36,30 @@ pub struct PastKill {
     pub usage_kib: Option<u64>,
 }
 
+/// Whose boot clock a time is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Boot<'a> {
+    /// Its id, where the log carries it.
+    pub id: Option<&'a str>,
+    /// Path of the source it was read in.
+    pub source: Option<&'a str>,
+}
+
+/// The path of a source that has none, in a place.
+const NO_PATH: &str = "-";
+
 impl PastKill {
     /// What to remember of an incident.
     pub fn of(incident: &Incident) -> Self {
         let victim = incident.victims.first();
-        let path = incident.source.path.as_deref().unwrap_or("-");
+        let path = incident.source.path.as_deref().unwrap_or(NO_PATH);
         Self {
             id: SmolStr::new(&incident.id),
             boot_us: boot_us(incident),
             time: incident.time,
             time_assumed: incident.time_assumed,
             node: incident.node.as_deref().map(SmolStr::new),
+            boot_id: incident.boot_id.as_deref().map(SmolStr::new),
             place: format_smolstr!("{path}:{}", incident.source.first_line.unwrap_or(0)),
             container_key: container_key(
                 incident.pod.as_ref().and_then(|pod| pod.uid.as_deref()),
@@ -70,17 +85,33 @@ impl PastKill {
         boot_us: Option<u64>,
         time: Option<Timestamp>,
         node: Option<&str>,
+        boot: Boot<'_>,
     ) -> Option<u64> {
         if let (Some(mine), Some(other)) = (self.node.as_deref(), node)
             && mine != other
         {
             return None;
         }
-        // The wall clock goes across reboots; the boot clock does for logs that have no other.
+        // The wall clock goes across reboots and logs; the boot clock is one boot's own.
         if let (Some(from), Some(to)) = (self.time, time) {
             return u64::try_from(to.as_second() - from.as_second()).ok();
         }
+        let same_boot = match (self.boot_id.as_deref(), boot.id) {
+            (Some(mine), Some(other)) => mine == other,
+            // One file is taken for one boot; two files may be of two machines.
+            _ => self.source() == boot.source.unwrap_or(NO_PATH),
+        };
+        if !same_boot {
+            return None;
+        }
         Some(boot_us?.checked_sub(self.boot_us?)? / 1_000_000)
+    }
+
+    /// The path in `place`.
+    fn source(&self) -> &str {
+        self.place
+            .rsplit_once(':')
+            .map_or(self.place.as_str(), |(path, _)| path)
     }
 
     /// The same kill, as far as the times tell; the ids are equal already.

@@ -26,7 +26,7 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
         return Vec::new();
     };
     let tasks = &scene.processes;
-    let total = match total_pages(scene.report, page_kib) {
+    let total = match scene.total_pages {
         Some(total) => total,
         None => {
             let mut killable = tasks
@@ -77,6 +77,9 @@ pub(crate) fn ranking(scene: &Scene<'_>) -> Vec<RankedTask> {
             pid: task.pid,
             comm: task.comm.clone(),
             rss_kib: task.rss_pages.saturating_mul(page_kib),
+            swap_kib: task
+                .swapents_pages
+                .map(|pages| pages.saturating_mul(page_kib)),
             oom_score_adj: task.oom_score_adj,
             badness_pages,
             killed: scene.is_victim(task),
@@ -98,7 +101,7 @@ fn points(scene: &Scene<'_>, task: &Task, thousandth: i64, signed: bool) -> i64 
 }
 
 /// What oom_score_adj is a share of, in pages: the cgroup's limit with the swap it may use, or RAM and swap.
-fn total_pages(report: &OomReport, page_kib: u64) -> Option<u64> {
+pub(crate) fn total_pages(report: &OomReport, page_kib: u64) -> Option<u64> {
     let system = report.system.as_ref();
     let swap_kib = system.and_then(|system| system.swap_total_kib);
     let swap_pages = swap_kib.unwrap_or(0) / page_kib;

@@ -12,16 +12,19 @@ mod tests;
 
 use crate::incident::{Finding, Remedy};
 use crate::scene::Scene;
+use crate::shell;
 
 /// All remedies for a kill.
 pub(crate) fn remedies(scene: &Scene<'_>, findings: &[Finding]) -> Vec<Remedy> {
     let case = Case { scene, findings };
     let mut list = Vec::new();
     for family in [
+        machine::pool,
         program::remedies,
         limits::remedies,
         machine::remedies,
         program::in_any_case,
+        limits::against_overcommit,
     ] {
         family(&case, &mut list);
     }
@@ -41,6 +44,21 @@ impl Case<'_, '_> {
 
     fn has_any(&self, codes: &[&str]) -> bool {
         codes.iter().any(|code| self.has(code))
+    }
+
+    /// A file of the limit's cgroup, quoted for a command; `PATH` stands in it for what the report does not say, or for
+    /// a path that is another machine's (a node in a container).
+    fn cgroup_file(&self, file: &str) -> String {
+        let scene = self.scene;
+        let tree = match scene.is_cgroup_v1() {
+            Some(true) => "/sys/fs/cgroup/memory",
+            _ => "/sys/fs/cgroup",
+        };
+        scene
+            .limit_path
+            .filter(|_| scene.limit_owner.outer_container_id.is_none())
+            .and_then(|path| shell::quoted(&format!("{tree}{path}/{file}")))
+            .unwrap_or_else(|| format!("{tree}/PATH/{file}"))
     }
 
     /// The victim's (else the limit's) cgroup lies below kubepods.

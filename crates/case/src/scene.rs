@@ -2,13 +2,13 @@
 //!
 //! Facts and arithmetic only; no verdict is reached here.
 
-use oom_report::report::{LineIndex, OomReport, Scope, Task, Victim};
+use oom_report::report::{LineIndex, Missing, OomReport, Scope, Task, Victim};
 
 use crate::assemble::Context;
 use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
 use crate::incident::{Cite, RankedTask};
 use crate::ledger::PastKill;
-use crate::ranking::ranking;
+use crate::ranking::{ranking, total_pages};
 use crate::usage::{UsageSplit, real_limit};
 
 /// A report with what follows from it.
@@ -19,6 +19,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) history: &'a [PastKill],
     /// The process that the kernel chose, before any that went with it.
     pub(crate) victim: Option<&'a Victim>,
+    /// Who died: all that the kill lines name.
+    pub(crate) victims: Vec<&'a Victim>,
+    /// Whom the kernel had chosen, and spared for a child of it.
+    pub(crate) spared: Option<&'a Victim>,
     /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
     victim_pids: Vec<u32>,
     /// The victim's row in the task table.
@@ -37,6 +41,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) processes: Vec<&'a Task>,
     /// The kernel's choice computed again, most killable first.
     pub(crate) ranking: Vec<RankedTask>,
+    /// What oom_score_adj is a share of, in pages.
+    pub(crate) total_pages: Option<u64>,
     /// The task that asked for memory, when it is surely a process other than the victims.
     pub(crate) other_trigger: Option<OtherTrigger<'a>>,
 }
@@ -53,11 +59,12 @@ impl<'a> Scene<'a> {
         context: &'a Context<'a>,
         history: &'a [PastKill],
     ) -> Self {
-        let victim = report
-            .victims
+        let (spared, victims) = killed_and_spared(report);
+        let victim = victims
             .iter()
             .find(|victim| !victim.shares_memory)
-            .or(report.victims.first());
+            .or(victims.first())
+            .copied();
         let memcg = report.memcg.as_ref();
         let victim_path = memcg.and_then(|memcg| memcg.victim_path.as_deref());
         let limit_path = memcg.and_then(|memcg| memcg.path.as_deref());
@@ -67,16 +74,20 @@ impl<'a> Scene<'a> {
                 .as_ref()
                 .and_then(|system| system.page_size_bytes)
         });
-        let page_bytes = page_bytes.filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024);
+        let page_bytes = page_bytes
+            .filter(|bytes| bytes.is_power_of_two() && *bytes >= 1024)
+            .or_else(|| page_bytes_of_architecture(report));
         let page_kib = page_bytes.map(|bytes| bytes / 1024);
         let owner = |path: Option<&str>| path.map(CgroupOwner::of).unwrap_or_default();
-        let mut victim_pids: Vec<u32> = report.victims.iter().map(|victim| victim.pid).collect();
+        let mut victim_pids: Vec<u32> = victims.iter().map(|victim| victim.pid).collect();
         victim_pids.sort_unstable();
         let mut scene = Self {
             report,
             context,
             history,
             victim,
+            victims,
+            spared,
             victim_pids,
             victim_task: None,
             victim_path,
@@ -88,6 +99,7 @@ impl<'a> Scene<'a> {
             split: UsageSplit::of(report, page_kib),
             processes: processes(&report.tasks),
             ranking: Vec::new(),
+            total_pages: page_kib.and_then(|page_kib| total_pages(report, page_kib)),
             other_trigger: None,
         };
         scene.victim_task = victim.and_then(|victim| scene.row_of(victim));
@@ -115,7 +127,7 @@ impl<'a> Scene<'a> {
         let is_victim = |victim: &Victim| {
             victim.pid == pid || victim.pid == row.tgid || victim.tgid == Some(row.tgid)
         };
-        if self.report.victims.is_empty() || self.report.victims.iter().any(is_victim) {
+        if self.victims.is_empty() || self.victims.iter().any(|victim| is_victim(victim)) {
             return None;
         }
         Some(OtherTrigger {
@@ -128,6 +140,16 @@ impl<'a> Scene<'a> {
         self.report.scope == Some(Scope::Memcg)
     }
 
+    /// Which hierarchy the limit is in, by the counters that only one of them has; none when neither was printed.
+    pub(crate) fn is_cgroup_v1(&self) -> Option<bool> {
+        let memcg = self.report.memcg.as_ref()?;
+        match (memcg.memsw.usage_kib, memcg.swap.usage_kib) {
+            (Some(_), _) => Some(true),
+            (None, Some(_)) => Some(false),
+            (None, None) => None,
+        }
+    }
+
     /// A kill that the shortage of the machine, or of some of its nodes, led to.
     pub(crate) fn is_machine(&self) -> bool {
         matches!(
@@ -138,7 +160,7 @@ impl<'a> Scene<'a> {
 
     /// A kill of the whole group by `memory.oom.group`.
     pub(crate) fn is_group_kill(&self) -> bool {
-        self.report.victims.iter().any(|victim| victim.group_kill)
+        self.victims.iter().any(|victim| victim.group_kill)
             || self
                 .report
                 .memcg
@@ -161,12 +183,31 @@ impl<'a> Scene<'a> {
         own.is_some_and(|own| own != limit && is_same_or_below(own, limit))
     }
 
+    /// The log holds no more of this victim than that it was chosen. Before 5.1 the announced process could be spared for
+    /// a child of it: `oom_kill_process`, mm/oom_kill.c.
+    pub(crate) fn only_announced(&self, victim: &Victim) -> bool {
+        victim.announced_only
+            || (victim.score.is_some() && self.report.missing.contains(&Missing::KillLine))
+    }
+
     /// Which level the limit is, in words.
     pub(crate) fn limit_level(&self) -> String {
         match (self.limit_path, self.limit_of_outer_container()) {
             (Some(_), true) => "outer container".into(),
             (Some(_), false) => self.limit_owner.level_in_words(),
             (None, _) => "cgroup".into(),
+        }
+    }
+
+    /// Whose limit, as an owner: `the container's`, `kubepods'`, `nginx.service's`.
+    pub(crate) fn limit_whose(&self) -> String {
+        let level = self.limit_level();
+        match self.limit_owner.level {
+            Level::Kubepods => format!("{level}'"),
+            Level::Slice | Level::Service if self.limit_owner.unit.is_some() => {
+                format!("{level}'s")
+            }
+            _ => format!("the {level}'s"),
         }
     }
 
@@ -248,6 +289,44 @@ impl<'a> Scene<'a> {
             .filter(|_| self.victim_owner.level != Level::Root)?;
         whom(&self.victim_owner).or_else(|| Some(format!("cgroup {path}")))
     }
+}
+
+/// Before 5.1 a child with memory of its own died in place of the process that was chosen and announced: then only the
+/// child has a kill line. `oom_kill_process`, mm/oom_kill.c.
+fn killed_and_spared(report: &OomReport) -> (Option<&Victim>, Vec<&Victim>) {
+    let killed: Vec<&Victim> = report
+        .victims
+        .iter()
+        .filter(|victim| !victim.announced_only)
+        .collect();
+    match killed.is_empty() {
+        true => (None, report.victims.iter().collect()),
+        false => (
+            report.victims.iter().find(|victim| victim.announced_only),
+            killed,
+        ),
+    }
+}
+
+/// x86 has one page size. Its kernels show themselves by their release, or by the names of their entry points
+/// (arch/x86/entry) in the call trace. A report without a kill line and without zones has no other sign of it.
+fn page_bytes_of_architecture(report: &OomReport) -> Option<u64> {
+    const RELEASES: [&str; 5] = ["amd64", "x86_64", "i686", "i386", "686-pae"];
+    const ENTRY_POINTS: [&str; 5] = [
+        "entry_SYSCALL_64_after_hwframe",
+        "entry_SYSCALL_64_fastpath",
+        "asm_exc_page_fault",
+        "do_syscall_64",
+        "entry_INT80_32",
+    ];
+    let trigger = report.trigger.as_ref()?;
+    let release = trigger.kernel_release.as_deref().unwrap_or("");
+    let is_x86 = RELEASES.iter().any(|name| release.contains(name))
+        || trigger
+            .stack
+            .iter()
+            .any(|function| ENTRY_POINTS.contains(&function.as_str()));
+    is_x86.then_some(4096)
 }
 
 /// An owner in words: `container 0123456789ab of pod 8d1b... (Burstable)`.

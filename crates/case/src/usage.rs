@@ -58,6 +58,8 @@ pub struct UsageSplit {
     pub writeback_kib: Option<u64>,
     /// Locked memory.
     pub unevictable_kib: Option<u64>,
+    /// Set aside for hugetlbfs, in use or not (machine only).
+    pub hugetlb_pool_kib: Option<u64>,
     /// Free memory (machine only).
     pub free_kib: Option<u64>,
     /// Where the statistics stand.
@@ -101,6 +103,7 @@ impl UsageSplit {
                 false,
             ),
             ("socket buffers", self.sock_kib, true),
+            ("huge page pool", self.hugetlb_pool_kib, true),
             ("free", self.free_kib, false),
         ];
         let mut parts: Vec<UsagePart> = named
@@ -250,6 +253,7 @@ fn of_memcg(memcg: &Memcg) -> Option<UsageSplit> {
         dirty_kib: get("dirty").or_else(|| get("file_dirty")),
         writeback_kib: get("writeback").or_else(|| get("file_writeback")),
         unevictable_kib: get("unevictable"),
+        hugetlb_pool_kib: None,
         free_kib: None,
         line: fields.listed.first().and_then(|stats| stats.line),
     })
@@ -301,6 +305,11 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
         dirty_kib: pages("dirty"),
         writeback_kib: pages("writeback"),
         unevictable_kib: pages("unevictable"),
+        hugetlb_pool_kib: system
+            .huge_pages
+            .iter()
+            .map(|pages| pages.total.saturating_mul(pages.size_kib))
+            .reduce(u64::saturating_add),
         free_kib: pages("free"),
         line: system.line,
     })

@@ -59,8 +59,9 @@ impl Terminal {
                 page.item("       ", &format!("and {more} more"));
             }
         };
-        let by_count =
-            |counts: &mut Vec<(&str, usize)>| counts.sort_by(|one, other| other.1.cmp(&one.1));
+        let by_count = |counts: &mut Vec<(&str, usize)>| {
+            counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count))
+        };
         let mut killers: Vec<(&str, usize)> = self
             .killers
             .iter()

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use oom_report::report::{Doubt, Missing, Outcome, Provenance, Scope};
+use oom_report::report::{Doubt, Missing, Provenance, Scope};
 use whodunit_case::incident::{Cite, Confidence, Incident, Killer, Severity, VictimInfo};
 use whodunit_case::size::human;
 
@@ -117,17 +117,6 @@ pub(crate) fn doubt(doubt: Doubt) -> &'static str {
         Doubt::TableHeaderMissing => {
             "the task table's header is lost; columns were told by their number"
         }
-    }
-}
-
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::NoKillableProcesses => "the kernel found no process that it may kill",
-        Outcome::Deadlocked => "the machine was deadlocked on memory",
-        Outcome::Panic => "the machine panicked (vm.panic_on_oom)",
-        Outcome::SysrqIgnored => "sysrq-f was ignored: no process to kill",
-        Outcome::ReapFailed => "the reaper gave up on a victim",
-        Outcome::KillerDisabled => "the OOM killer was disabled",
     }
 }
 

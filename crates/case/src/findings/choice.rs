@@ -12,6 +12,7 @@ use super::{finding, kubernetes, name_some};
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     trigger(scene, found);
+    sacrificed(scene, found);
     rank(scene, found);
     adjusted(scene, found);
     unkillable(scene, found);
@@ -53,9 +54,35 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
+/// A child died in place of the process that was chosen.
+fn sacrificed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(victim), Some(spared)) = (scene.victim, scene.spared) else {
+        return;
+    };
+    found.push(
+        finding(
+            "child-sacrificed",
+            Severity::Notice,
+            format!(
+                "{} (pid {}) was chosen; its child {} (pid {}) was killed in its place",
+                spared.comm, spared.pid, victim.comm, victim.pid
+            ),
+            "Kernels before 5.1 kill a child that has memory of its own instead of the process they chose, to lose less work. The chosen \
+             one lives on, and may be chosen again.",
+        )
+        .text("chosen_comm", spared.comm.as_str())
+        .number("chosen_pid", u64::from(spared.pid))
+        .number("victim_pid", u64::from(victim.pid))
+        .cite(scene, [spared.lines.first().copied(), scene.kill_line()]),
+    );
+}
+
 /// The kernel's choice against the one computed from the table.
 fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(victim) = scene.victim else { return };
+    // Whom the kernel chose is not who died: the choice is told by the finding above.
+    let Some(victim) = scene.victim.filter(|_| scene.spared.is_none()) else {
+        return;
+    };
     let killable = || {
         scene
             .ranking
@@ -83,19 +110,24 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             return;
         };
         let second_points = second.badness_pages.unwrap_or(0);
+        let score = printed_score(scene, points);
         found.push(
             finding(
                 "victim-ranked-first",
                 Severity::Info,
                 format!("{} (pid {}) was the most killable by the kernel's own formula", first.comm, first.pid),
                 format!(
-                    "Computed again from the table: {points} points (pages, oom_score_adj included); next {} (pid {}) with {second_points}.",
-                    second.comm, second.pid
+                    "Computed again from the table: {points} points (pages, oom_score_adj included); next {} (pid {}) with \
+                     {second_points}.{}",
+                    second.comm,
+                    second.pid,
+                    score.map(|(printed, words)| words.replace("{}", &printed.to_string())).unwrap_or_default()
                 ),
             )
             .signed("victim_points", points)
             .signed("next_points", second_points)
             .number("next_pid", u64::from(second.pid))
+            .number("printed_score", score.map(|(printed, _)| printed))
             .cite(scene, [row(first.pid), row(second.pid)]),
         );
         return;
@@ -127,6 +159,26 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .number("first_pid", u64::from(first.pid))
         .cite(scene, [scene.kill_line(), row(first.pid)]),
     );
+}
+
+/// The score in the kill line (before 5.1) when it is what the points make: thousandths of the memory in question.
+fn printed_score(scene: &Scene<'_>, points: i64) -> Option<(u64, &'static str)> {
+    let printed = scene.victim?.score?;
+    let total = i64::try_from(scene.total_pages?)
+        .ok()
+        .filter(|total| *total > 0)?;
+    let computed = u64::try_from(points.saturating_mul(1000) / total).ok()?;
+    let row = scene.victim_task?;
+    (computed == printed).then_some((
+        printed,
+        match row.oom_score_adj < 0 {
+            true => {
+                " That is the score of {} that the kernel printed: thousandths of the memory in question, after oom_score_adj took \
+                 its part off. So low a score does not mean that the process held little."
+            }
+            false => " That is the score of {} that the kernel printed, in thousandths of the memory in question.",
+        },
+    ))
 }
 
 /// Before 4.17 tasks with CAP_SYS_ADMIN had 3 % taken off, which the table does not show: so small a lead proves
@@ -247,16 +299,37 @@ fn unkillable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let share = percent(weight, all);
     let size = scene
         .kib(weight)
-        .map(|kib| format!(", {} together", human(kib)))
+        .map(|kib| match exempt.len() {
+            1 => format!(", {} held", human(kib)),
+            _ => format!(", {} held together", human(kib)),
+        })
         .unwrap_or_default();
     found.push(
         finding(
             "unkillable-tasks",
             if share >= 20 { Severity::Warning } else { Severity::Info },
-            format!("{} of {} processes may not be killed (oom_score_adj -1000){size}", exempt.len(), scene.processes.len()),
+            match (exempt.len(), scene.processes.len()) {
+                (1, 1) => format!("The only process may not be killed (oom_score_adj -1000){size}"),
+                (some, all) if some == all => {
+                    format!("None of the {all} processes may be killed (oom_score_adj -1000){size}")
+                }
+                (some, all) => {
+                    format!("{some} of {all} processes may not be killed (oom_score_adj -1000){size}")
+                }
+            },
             format!(
-                "{}. They hold {share} % of what the table's processes hold; the others die in their place.",
-                name_some(exempt.iter().map(|task| (task.comm.as_str(), task.pid)))
+                "{}.{}",
+                name_some(exempt.iter().map(|task| (task.comm.as_str(), task.pid))),
+                match exempt.len() == scene.processes.len() {
+                    true => " Nothing is left to choose from.".to_owned(),
+                    // Next to nothing takes nobody's place.
+                    false if share < 5 => format!(" Together {share} % of what the table's processes hold."),
+                    false => format!(
+                        " {} {share} % of what the table's processes hold; the others die in {} place.",
+                        if exempt.len() == 1 { "It holds" } else { "They hold" },
+                        if exempt.len() == 1 { "its" } else { "their" }
+                    ),
+                }
             ),
         )
         .number("unkillable", exempt.len() as u64)

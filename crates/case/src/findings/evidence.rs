@@ -38,8 +38,16 @@ fn incomplete(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(
         finding(
             "report-incomplete",
-            Severity::Notice,
-            format!("The report is not whole: {} missing", names.join(", ")),
+            // Nothing here is judged by the call trace.
+            match missing.as_slice() {
+                [Missing::Stack] => Severity::Info,
+                _ => Severity::Notice,
+            },
+            format!(
+                "The report is not whole: {} {} missing",
+                names.join(", "),
+                if missing.len() == 1 { "is" } else { "are" }
+            ),
             "Cut at the beginning or the end of the log, rate-limited, overwritten in the ring buffer, or switched off \
              (vm.oom_dump_tasks). What would follow from the missing parts is not said here.",
         )

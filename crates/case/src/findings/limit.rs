@@ -1,12 +1,14 @@
 //! Which counter reached its limit, by how many KiB, and whether the limit is the victim's own.
 
+use oom_report::report::Scope;
+
 use crate::cgroup_path::Level;
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, grouped, human, percent};
 use crate::usage::real_limit;
 
-use super::finding;
+use super::{capital, finding};
 
 /// Charges are taken in batches of 32 pages (MEMCG_CHARGE_BATCH, 64 since 6.1) per CPU, and what dies meanwhile gives
 /// pages back: usage a little below the limit is usual.
@@ -38,17 +40,21 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let usage = counter.usage_kib?;
             Some((limit.saturating_sub(usage), name, counter, usage, limit))
         })
-        .min_by_key(|(room, ..)| *room);
+        // Of equals it is the one whose limit was hit more often: where both limits are the same, memory+swap.
+        .min_by_key(|(room, _, counter, ..)| {
+            (*room, std::cmp::Reverse(counter.failcnt.unwrap_or(0)))
+        });
     let Some((room, name, counter, usage, limit)) = hit else {
         return;
     };
-    let level = scene.limit_level();
+    let whose = scene.limit_whose();
     let distance = match usage.cmp(&limit) {
         std::cmp::Ordering::Equal => "exactly at it".to_owned(),
         std::cmp::Ordering::Less => format!("{} KiB below it", grouped(room)),
         std::cmp::Ordering::Greater => format!("{} KiB above it", grouped(usage - limit)),
     };
-    let times = match counter.failcnt {
+    let times = match counter.failcnt.filter(|count| *count > 0) {
+        Some(1) => " A charge has hit this limit once since the cgroup was made.".to_owned(),
         Some(count) => format!(
             " A charge has hit this limit {} times since the cgroup was made.",
             grouped(count)
@@ -66,8 +72,9 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 human(limit)
             ),
             format!(
-                "The {level}'s {name} counter stood at {} of {}. Memory was given back between the failed charge and this \
+                "{} {name} counter stood at {} of {}. Memory was given back between the failed charge and this \
                  line, or the charge that failed was larger than usual.{times}",
+                capital(&whose),
                 exact(usage),
                 exact(limit)
             ),
@@ -77,7 +84,8 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "limit-hit",
             Severity::Critical,
             format!(
-                "The {level}'s {name} limit of {} was hit: usage was {distance}",
+                "{} {name} limit of {} was hit: usage was {distance}",
+                capital(&whose),
                 human(limit)
             ),
             format!(
@@ -127,14 +135,14 @@ fn above_the_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if victim_kib.saturating_mul(2) >= limit {
         return;
     }
-    let level = scene.limit_level();
+    let (level, whose) = (scene.limit_level(), scene.limit_whose());
     found.push(
         finding(
             "parent-limit-short",
             Severity::Warning,
-            format!("The victim used {} of the {} that the {level} may use", human(victim_kib), human(limit)),
+            format!("The victim used {} of {whose} limit of {}", human(victim_kib), human(limit)),
             format!(
-                "The limit that was hit is the {level}'s, above the victim's own cgroup. It counts everything below it: the victim \
+                "The limit that was hit is {whose}, above the victim's own cgroup. It counts everything below it: the victim \
                  accounts for {} % of it. Raising the victim's own limit changes nothing.",
                 percent(victim_kib, limit)
             ),
@@ -160,6 +168,19 @@ fn machine_not_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .into_iter()
     .flatten()
     .fold(0, u64::saturating_add);
+    let bound = matches!(scene.report.scope, Some(Scope::Cpuset | Scope::Mempolicy));
+    let (what, where_, cure) = match bound {
+        false => (
+            "The machine",
+            "its machine runs out",
+            "less on this machine, or requests that match real use",
+        ),
+        true => (
+            "The memory nodes it may use",
+            "the NUMA nodes that it is bound to run out",
+            "more nodes to use, or less on these",
+        ),
+    };
     let used = match rss {
         0 => String::new(),
         _ => format!(" It had {} resident.", human(rss)),
@@ -168,11 +189,10 @@ fn machine_not_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         finding(
             "machine-short-not-container",
             Severity::Warning,
-            "The machine ran short, not the container: its own limit plays no part in this kill",
+            format!("{what} ran short, not the container: its own limit plays no part in this kill"),
             format!(
-                "A container that stays below its limit can be killed when its machine runs out, and the container's dashboards \
-                 show room to spare.{used} Raising its limit does not help; what helps is less on this machine, or requests \
-                 that match real use."
+                "A container that stays below its limit can be killed when {where_}, and the container's dashboards \
+                 show room to spare.{used} Raising its limit does not help; what helps is {cure}."
             ),
         )
         .number("victim_rss_kib", (rss > 0).then_some(rss))

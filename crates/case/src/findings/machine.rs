@@ -5,9 +5,12 @@
 
 mod zones;
 
+use oom_report::report::Scope;
+
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, human, percent};
+use crate::usage::ram_kib;
 
 use super::finding;
 use zones::{Checked, check};
@@ -66,10 +69,10 @@ fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
             Shortage::WasFree
         };
     }
-    if zones
+    let other_node_has_room = zones
         .iter()
-        .any(|zone| !zone.allowed_node && zone.allowed_class && room(&zone))
-    {
+        .any(|zone| !zone.allowed_node && zone.allowed_class && room(&zone));
+    if other_node_has_room || free_on_unlisted_nodes_kib(scene).is_some() {
         Shortage::Bound
     } else if zones
         .iter()
@@ -78,6 +81,34 @@ fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
         Shortage::LowZone
     } else {
         Shortage::Machine
+    }
+}
+
+/// What is free on nodes whose zones the report does not list: a bound task's report lists only the nodes that it may
+/// use (SHOW_MEM_FILTER_NODES, mm/show_mem.c), while `free:` counts the machine's. Only where the kernel itself names
+/// the binding, and where it is more than a hundredth of the machine: counters that lag behind differ too.
+fn free_on_unlisted_nodes_kib(scene: &Scene<'_>) -> Option<u64> {
+    let bound = matches!(scene.report.scope, Some(Scope::Cpuset | Scope::Mempolicy));
+    let system = scene.report.system.as_ref().filter(|_| bound)?;
+    let all = scene.kib(system.mem_info.get("free")?)?;
+    let listed = system
+        .zones
+        .iter()
+        .filter_map(|zone| zone.fields_kib.get("free"))
+        .fold(0, u64::saturating_add);
+    let ram = ram_kib(&system.mem_info, scene.page_kib?)?;
+    Some(all.saturating_sub(listed)).filter(|free| *free > ram / 100)
+}
+
+/// The nodes of these zones: `node 1`, `nodes 0, 2`.
+fn nodes_in_words<'z>(zones: impl Iterator<Item = &'z Checked<'z>>) -> String {
+    let mut nodes: Vec<u32> = zones.map(|zone| zone.zone.node).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let list: Vec<String> = nodes.iter().map(u32::to_string).collect();
+    match list.as_slice() {
+        [one] => format!("node {one}"),
+        several => format!("nodes {}", several.join(", ")),
     }
 }
 
@@ -115,7 +146,8 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
         .fold(0, u64::saturating_add);
     let elsewhere: u64 = out_of_reach()
         .map(|zone| zone.free_kib)
-        .fold(0, u64::saturating_add);
+        .fold(0, u64::saturating_add)
+        .saturating_add(free_on_unlisted_nodes_kib(scene).unwrap_or(0));
     let (code, severity, title, detail) = match shortage {
         Shortage::Machine => (
             "machine-out-of-memory",
@@ -168,15 +200,17 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
             "node-bound",
             Severity::Critical,
             format!(
-                "Only the nodes that the task may use were full: {} was free on others",
+                "Only the memory the task may use was full ({}): {} was free on other nodes",
+                nodes_in_words(in_reach()),
                 human(elsewhere)
             ),
             format!(
-                "A cpuset or memory policy binds the task: {told}. Free on other nodes: {}.",
-                out_of_reach()
-                    .map(Checked::in_words)
-                    .collect::<Vec<_>>()
-                    .join("; ")
+                "{} binds the task: {told}. The machine as a whole had memory.",
+                match scene.report.scope {
+                    Some(Scope::Cpuset) => "A cpuset",
+                    Some(Scope::Mempolicy) => "A memory policy",
+                    _ => "A cpuset or memory policy",
+                }
             ),
         ),
         Shortage::WasFree => (

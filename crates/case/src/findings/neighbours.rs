@@ -6,7 +6,7 @@ use crate::scene::Scene;
 use crate::size::{human, percent};
 use oom_report::report::{LineIndex, StatUnit};
 
-use super::finding;
+use super::{capital, finding};
 
 /// A container below the limit, by the statistics that the kernel printed for it.
 struct Usage<'a> {
@@ -115,7 +115,7 @@ fn by_container(scene: &Scene<'_>, containers: &[Usage<'_>], found: &mut Vec<Fin
         .iter()
         .map(|usage| usage.kib)
         .fold(0, u64::saturating_add);
-    let level = scene.limit_level();
+    let whose = scene.limit_whose();
     if largest.path == victim.path {
         let others = all.saturating_sub(victim.kib);
         found.push(
@@ -123,15 +123,26 @@ fn by_container(scene: &Scene<'_>, containers: &[Usage<'_>], found: &mut Vec<Fin
                 "neighbours-innocent",
                 Severity::Notice,
                 format!(
-                    "The victim's container used {} % of what the {level}'s {} containers used: the others are innocent",
+                    "The victim's container used {} % of what {whose} {} containers used: {}",
                     percent(victim.kib, all),
-                    containers.len()
+                    containers.len(),
+                    if containers.len() == 2 {
+                        "the other is innocent"
+                    } else {
+                        "the others are innocent"
+                    }
                 ),
                 format!(
-                    "Container {} had {}, all others together {}.",
+                    "Container {} had {}, {} {}.{}",
                     victim.id,
                     human(victim.kib),
-                    human(others)
+                    if containers.len() == 2 {
+                        "the other"
+                    } else {
+                        "all others together"
+                    },
+                    human(others),
+                    sum_of_limits(scene, percent(victim.kib, all))
                 ),
             )
             .number("victim_container_kib", victim.kib)
@@ -152,8 +163,9 @@ fn by_container(scene: &Scene<'_>, containers: &[Usage<'_>], found: &mut Vec<Fin
                     human(victim.kib)
                 ),
                 format!(
-                    "The {level}'s limit counts all containers below it. The kernel chooses a process, by its memory and \
-                     oom_score_adj, not the container that used most."
+                    "{} limit counts all containers below it. The kernel chooses a process, by its memory and \
+                     oom_score_adj, not the container that used most.",
+                    capital(&whose)
                 ),
             )
             .number("victim_container_kib", victim.kib)
@@ -189,20 +201,34 @@ fn by_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if number == 0 {
         return;
     }
-    let level = scene.limit_level();
+    let whose = scene.limit_whose();
     if victim_kib >= others_kib {
         found.push(
             finding(
                 "neighbours-innocent",
                 Severity::Notice,
                 format!(
-                    "{} (pid {}) held more than all {number} other processes under the {level}'s limit together",
-                    victim.comm, victim.pid
+                    "{} (pid {}) held more than {} under {whose} limit",
+                    victim.comm,
+                    victim.pid,
+                    match number {
+                        1 => "the only other process".to_owned(),
+                        _ => format!("all {number} other processes together"),
+                    }
                 ),
                 format!(
-                    "It held {}, the others {}. The table does not say which container each is in.",
+                    "It held {}, {} {}. The table does not say which container each is in.{}",
                     human(victim_kib),
-                    human(others_kib)
+                    if number == 1 {
+                        "the other"
+                    } else {
+                        "the others"
+                    },
+                    human(others_kib),
+                    sum_of_limits(
+                        scene,
+                        percent(victim_kib, victim_kib.saturating_add(others_kib))
+                    )
                 ),
             )
             .number("victim_kib", victim_kib)
@@ -226,8 +252,9 @@ fn by_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     human(victim_kib)
                 ),
                 format!(
-                    "The {level}'s limit counts everything below it. The kernel chooses by memory and oom_score_adj together. The \
-                     table does not say which container each is in."
+                    "{} limit counts everything below it. The kernel chooses by memory and oom_score_adj together. The \
+                     table does not say which container each is in.",
+                    capital(&whose)
                 ),
             )
             .number("victim_kib", victim_kib)
@@ -236,5 +263,17 @@ fn by_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .text("by", "process")
             .cite(scene, [Some(largest.line), Some(victim.line)]),
         );
+    }
+}
+
+/// Source: `ResourceConfigForPod`, pkg/kubelet/cm/helpers_linux.go: a pod's limit is the sum of its containers' limits.
+fn sum_of_limits(scene: &Scene<'_>, victims_percent: u64) -> &'static str {
+    let of_pod = scene.limit_owner.level == Level::Pod && scene.limit_owner.kubernetes;
+    match of_pod && victims_percent >= 95 {
+        true => {
+            " Kubernetes makes a pod's limit the sum of its containers' limits, and the sandbox counts towards it: with one \
+             container the pod's limit is reached a moment before the container's own."
+        }
+        false => "",
     }
 }

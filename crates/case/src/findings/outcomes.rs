@@ -20,7 +20,7 @@ fn group_kill(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if !scene.is_group_kill() {
         return;
     }
-    let victims = &scene.report.victims;
+    let victims = &scene.victims;
     let memcg = scene.report.memcg.as_ref();
     let group = memcg.and_then(|memcg| memcg.group_path.as_deref());
     let others = || {
@@ -115,7 +115,7 @@ fn nobody(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "panic",
             Severity::Critical,
             "The machine stopped: kernel panic on out of memory",
-            "Either vm.panic_on_oom is set, or nothing was left to kill. Everything on this machine ended, whatever its own use.",
+            "Everything on this machine ended, whatever its own use.",
         ),
         (
             Outcome::NoKillableProcesses,
@@ -149,8 +149,25 @@ fn nobody(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     ];
     for (outcome, code, severity, title, detail) in table {
         if let Some(line) = line_of(scene, *outcome) {
-            found.push(finding(code, *severity, *title, *detail).cite(scene, [Some(line)]));
+            let why = match outcome {
+                Outcome::Panic => why_panic(scene, line),
+                _ => "",
+            };
+            let detail = format!("{detail}{why}");
+            found.push(finding(code, *severity, *title, detail).cite(scene, [Some(line)]));
         }
+    }
+}
+
+/// Source: `check_panic_on_oom` and `out_of_memory`, mm/oom_kill.c: the panic's own text says which of the two it was.
+fn why_panic(scene: &Scene<'_>, line: LineIndex) -> &'static str {
+    let text = scene.report.text.get(line).map_or("", |(_, text)| text);
+    if text.contains("panic_on_oom") {
+        " vm.panic_on_oom is set: the kernel did not look for a process to kill."
+    } else if text.contains("no killable processes") || text.contains("deadlocked") {
+        " Nothing was left that it may kill."
+    } else {
+        " Either vm.panic_on_oom is set, or nothing was left to kill."
     }
 }
 
@@ -179,7 +196,7 @@ fn reaper(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         );
     }
     // What is left after reaping is locked, shared or huge memory that the reaper skips.
-    for victim in &scene.report.victims {
+    for victim in &scene.victims {
         let (Some(reaped), Some(before)) = (victim.reaped, victim.anon_rss_kib) else {
             continue;
         };

@@ -28,7 +28,7 @@ fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         && !scene.limit_owner.below_container
         && !scene.victim_owner.below_container;
     let (Some(victim), true) = (
-        scene.victim.filter(|victim| !victim.announced_only),
+        scene.victim.filter(|victim| !scene.only_announced(victim)),
         own_limit,
     ) else {
         return;
@@ -82,10 +82,11 @@ fn first_process(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 victim.comm, victim.pid, first.comm, first.pid
             ),
             format!(
-                "{} of the container's {} processes in the table were not killed: {}. While its first process lives the container \
+                "{} of the container's {} processes in the table {} not killed: {}. While its first process lives the container \
                  runs on{}. What died inside is for the application to notice.",
                 lived.len(),
                 scene.processes.len(),
+                if lived.len() == 1 { "was" } else { "were" },
                 name_some(lived.iter().map(|task| (task.comm.as_str(), task.pid))),
                 match scene.victim_owner.kubernetes {
                     true => ": no restart, no OOMKilled in the pod's status, and nothing that the kubelet would show",

@@ -1,7 +1,7 @@
 //! Kills before this one: of the same container (how often, ever faster, ever larger), and of any in a short time.
 
 use crate::incident::{Finding, Severity};
-use crate::ledger::{PastKill, container_key};
+use crate::ledger::{Boot, PastKill, container_key};
 use crate::scene::Scene;
 use crate::size::{human, span};
 
@@ -24,6 +24,10 @@ fn seconds_before(scene: &Scene<'_>, past: &PastKill) -> Option<u64> {
         time.boot_us,
         time.wall.map(|wall| wall.timestamp),
         scene.report.node.as_deref(),
+        Boot {
+            id: scene.report.boot_id.as_deref(),
+            source: scene.context.path,
+        },
     )
 }
 

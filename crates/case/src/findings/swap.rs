@@ -43,7 +43,10 @@ fn of_machine(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "swap-full",
                 Severity::Warning,
                 format!("Swap is full: {} of {} free", human(free), human(total)),
-                "Swap put the kill off and is used up; before that the machine was most likely slow for a while.",
+                format!(
+                    "Swap put the kill off and is used up; before that the machine was most likely slow for a while.{}",
+                    largest_swapped(scene)
+                ),
             )
             .number("swap_free_kib", free)
             .number("swap_total_kib", total)
@@ -127,5 +130,24 @@ fn of_cgroup_v2(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .number("swap_limit_kib", limit)
             .cite(scene, [memcg.swap.line]),
         );
+    }
+}
+
+/// Who fills the swap: a process whose memory is out there looks small by its resident size.
+fn largest_swapped(scene: &Scene<'_>) -> String {
+    let largest = scene
+        .processes
+        .iter()
+        .filter_map(|task| Some((scene.kib(task.swapents_pages?)?, task)))
+        .max_by_key(|(kib, _)| *kib);
+    match largest {
+        Some((kib, task)) if kib >= 4096 => format!(
+            " The largest part is that of {} (pid {}): {} swapped out, besides {} resident.",
+            task.comm,
+            task.pid,
+            human(kib),
+            human(scene.kib(task.rss_pages).unwrap_or(0))
+        ),
+        _ => String::new(),
     }
 }

@@ -3,10 +3,10 @@
 
 use oom_report::report::{Doubt, Missing, OomReport, Outcome, Provenance, Reaped, Scope, Slab};
 
-use crate::incident::{Cite, Finding, Incident, RankedTask, Severity, Value};
+use crate::incident::{Cite, Incident, Severity, Value};
 use crate::sample::*;
-use crate::scene::Scene;
 
+mod choice;
 mod machine;
 mod repeats;
 
@@ -70,6 +70,25 @@ fn the_counter_with_the_least_room_is_the_one_hit() {
     let incident = fires(&report, "limit-hit");
     assert_eq!(text(&incident, "limit-hit", "counter"), "memory+swap");
     assert_eq!(int(&incident, "limit-hit", "gap_kib"), -20);
+}
+
+/// With equal limits the kernel meets the memory+swap limit first; the counts tell.
+#[test]
+fn of_equal_counters_the_one_that_was_hit_is_named() {
+    let mut report = figure_13();
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.memory.failcnt, memcg.memsw.failcnt) = (Some(0), Some(38));
+    let incident = fires(&report, "limit-hit");
+    assert_eq!(text(&incident, "limit-hit", "counter"), "memory+swap");
+    assert_eq!(int(&incident, "limit-hit", "failcnt"), 38);
+    let detail = |failcnt| {
+        let mut report = figure_13();
+        let memcg = report.memcg.as_mut().unwrap();
+        (memcg.memory.failcnt, memcg.memsw.failcnt) = (Some(failcnt), Some(0));
+        let incident = fires(&report, "limit-hit");
+        finding(&incident, "limit-hit").unwrap().detail.clone()
+    };
+    assert!(detail(1).contains("hit this limit once") && !detail(0).contains("0 times"));
 }
 
 #[test]
@@ -167,6 +186,20 @@ fn tmpfs_page_cache_kernel_and_locked_memory_are_blamed_only_when_large() {
         fires(&container_v2(with), code);
         is_silent(&container_v2(without), code);
     }
+    // A process that held little of it is not blamed for it.
+    let mut tmpfs = container_v2(rows[0].1);
+    tmpfs.tasks[0].rss_pages = 300;
+    let detail = |report: &OomReport| {
+        let incident = fires(report, "tmpfs-counted");
+        finding(&incident, "tmpfs-counted").unwrap().detail.clone()
+    };
+    assert!(
+        detail(&tmpfs).contains("held 1.2 MiB itself"),
+        "{}",
+        detail(&tmpfs)
+    );
+    tmpfs.tasks[0].rss_pages = 12_000;
+    assert!(!detail(&tmpfs).contains("itself"));
     let dirty = container_v2(&[
         ("anon", 10 << 20),
         ("file", 50 << 20),
@@ -315,101 +348,77 @@ fn a_killed_sandbox_is_not_harmless() {
 }
 
 #[test]
-fn the_trigger_is_not_the_victim() {
-    let mut report = figure_13();
-    is_silent(&report, "trigger-is-not-victim");
-    add_task(&mut report, 12_000, "asker", 100, 995);
-    report.trigger.as_mut().unwrap().pid = Some(12_000);
-    fires(&report, "trigger-is-not-victim");
-}
-
-/// What the choice family finds when the ranking is this: `(pid, points, killed)`.
-fn choice_with(report: &OomReport, ranking: &[(u32, Option<i64>, bool)]) -> Vec<Finding> {
-    let mut scene = Scene::new(report, &CONTEXT, &[]);
-    scene.ranking = ranking
-        .iter()
-        .map(|(pid, points, killed)| RankedTask {
-            pid: *pid,
-            comm: "task".into(),
-            rss_kib: 0,
-            oom_score_adj: 0,
-            badness_pages: *points,
-            killed: *killed,
-            trigger: false,
-        })
-        .collect();
-    let mut found = Vec::new();
-    super::choice::find(&scene, &mut found);
-    found
+fn swap_full_names_the_process_that_fills_it() {
+    let mut report = machine();
+    let system = report.system.as_mut().unwrap();
+    (system.swap_total_kib, system.swap_free_kib) = (Some(8_000_000), Some(100));
+    report.tasks[2].swapents_pages = Some(1_500_000);
+    let incident = fires(&report, "swap-full");
+    let detail = &finding(&incident, "swap-full").unwrap().detail;
+    assert!(
+        detail.contains("app (pid 11190): 5.7 GiB swapped out, besides 1.1 GiB resident"),
+        "{detail}"
+    );
+    assert!(
+        incident
+            .ranking
+            .iter()
+            .any(|task| task.swap_kib == Some(6_000_000))
+    );
 }
 
 #[test]
-fn the_kernels_choice_is_held_against_the_computed_one() {
-    let report = machine();
-    let has = |ranking: &[(u32, Option<i64>, bool)], code: &str| {
-        choice_with(&report, ranking)
-            .iter()
-            .any(|finding| finding.code == code)
+fn a_machine_with_room_is_not_said_to_be_mostly_in_use() {
+    let mut report = machine();
+    report.scope = Some(Scope::Sysrq);
+    report.system.as_mut().unwrap().mem_info = values(&[
+        ("active_anon", 100_000),
+        ("inactive_anon", 0),
+        ("free", 900_000),
+        ("ram", 1_048_576),
+        ("reserved", 48_576),
+    ]);
+    let incident = fires(&report, "usage-split");
+    let found = finding(&incident, "usage-split").unwrap();
+    assert!(
+        found
+            .title
+            .starts_with("The largest part of the machine's memory in use is anonymous"),
+        "{}",
+        found.title
+    );
+}
+
+#[test]
+fn names_in_titles_are_the_owners() {
+    let title = |path: &str| {
+        let mut report = pod_limit(900_000, 100_000);
+        report.memcg.as_mut().unwrap().path = Some(path.into());
+        let incident = fires(&report, "limit-hit");
+        finding(&incident, "limit-hit").unwrap().title.clone()
     };
-    let agrees = [
-        (11_190, Some(900), true),
-        (1, Some(10), false),
-        (700, None, false),
-    ];
-    assert!(has(&agrees, "victim-ranked-first") && !has(&agrees, "choice-differs-from-rank"));
-    let differs = [(1, Some(901), false), (11_190, Some(900), true)];
-    assert!(has(&differs, "choice-differs-from-rank") && !has(&differs, "victim-ranked-first"));
-    // Equal points: which of them the kernel takes depends on the order it meets them in.
-    let equal = [(1, Some(900), false), (11_190, Some(900), true)];
-    assert!(!has(&equal, "choice-differs-from-rank"));
-    // Before 4.17 a lead of 3 % may be the bonus that the table does not show.
-    let mut old = machine();
-    old.kernel = figure_13().kernel;
-    assert!(
-        choice_with(&old, &[(1, Some(920), false), (11_190, Some(900), true)])
-            .iter()
-            .all(|found| found.code != "choice-differs-from-rank")
-    );
-    assert!(
-        choice_with(&old, &[(1, Some(950), false), (11_190, Some(900), true)])
-            .iter()
-            .any(|found| found.code == "choice-differs-from-rank")
-    );
-    // Nobody else could be killed, or the victim is not in the table: nothing to compare.
-    for nothing in [
-        &[(11_190, Some(900), true), (1, None, false)][..],
-        &[(1, Some(900), false)],
+    for (path, start) in [
+        ("/kubepods", "kubepods' memory limit"),
+        ("/kubepods/burstable", "The Burstable tier's memory limit"),
+        ("/system.slice/web.service", "web.service's memory limit"),
+        (pod_path().as_str(), "The pod's memory limit"),
     ] {
-        assert!(!has(nothing, "victim-ranked-first") && !has(nothing, "choice-differs-from-rank"));
+        assert!(title(path).starts_with(start), "{}", title(path));
     }
 }
 
+/// One container in the pod: its limit is the pod's, and the sandbox counts too.
 #[test]
-fn oom_score_adj_made_the_target_or_spared_another() {
-    let mut report = machine();
-    is_silent(&report, "oom-score-adj-target");
-    add_task(&mut report, 900, "database", 500_000, -900);
-    let incident = fires(&report, "oom-score-adj-target");
-    assert_eq!(int(&incident, "oom-score-adj-target", "other_pid"), 900);
-    let incident = fires(&report, "oom-score-adj-spared");
-    assert_eq!(int(&incident, "oom-score-adj-spared", "spared_pid"), 900);
-    // With the same value as the victim's, memory alone decides.
-    report.tasks.last_mut().unwrap().oom_score_adj = 750;
-    is_silent(&report, "oom-score-adj-target");
-    is_silent(&report, "oom-score-adj-spared");
-}
-
-#[test]
-fn unkillable_tasks_are_counted() {
-    let mut report = machine();
-    is_silent(&report, "unkillable-tasks");
-    add_task(&mut report, 900, "sshd", 300_000, -1000);
-    let incident = fires(&report, "unkillable-tasks");
-    assert_eq!(int(&incident, "unkillable-tasks", "unkillable"), 1);
-    assert_eq!(
-        finding(&incident, "unkillable-tasks").unwrap().severity,
-        Severity::Warning
-    );
+fn a_pods_limit_is_said_to_be_the_sum_of_its_containers() {
+    let detail = |report: &OomReport| {
+        let incident = fires(report, "neighbours-innocent");
+        finding(&incident, "neighbours-innocent")
+            .unwrap()
+            .detail
+            .clone()
+    };
+    assert!(detail(&pod_limit(1_000_000, 1_000)).contains("sum of its containers' limits"));
+    assert!(!detail(&pod_limit(700_000, 300_000)).contains("sum of"));
 }
 
 #[test]

@@ -57,8 +57,12 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
         "usage-split",
         Severity::Info,
         format!(
-            "Most of {} is {}: {} of {}",
-            whole(split),
+            "{} is {}: {} of {}",
+            // Of a machine with room (sysrq-f, a bound node) most is free.
+            match main.kib.saturating_mul(2) > split.usage_kib {
+                true => format!("Most of {}", whole(split)),
+                false => format!("The largest part of {} in use", whole(split)),
+            },
             main.name,
             human(main.kib),
             human(split.usage_kib)
@@ -75,6 +79,7 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
         ("shmem_kib", split.shmem_kib),
         ("kernel_kib", split.kernel_kib),
         ("socket_buffers_kib", split.sock_kib),
+        ("hugetlb_pool_kib", split.hugetlb_pool_kib),
         ("free_kib", split.free_kib),
     ];
     for (name, kib) in named {
@@ -142,8 +147,16 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
             "tmpfs-counted",
             severity,
             format!("{} ({share} %) is tmpfs or shared memory, which cannot be reclaimed without swap", human(shmem)),
-            "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
-             them first, and stay until the files are deleted: killing a process does not free them.",
+            format!(
+                "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
+                 them first. Files stay until they are deleted: killing a process does not free them.{}{}",
+                if scene.victim_owner.kubernetes {
+                    " An emptyDir outlives a restart of the container."
+                } else {
+                    ""
+                },
+                victim_held_little(scene, split)
+            ),
         )
         .number("shmem_kib", shmem)
         .number("usage_kib", split.usage_kib)
@@ -151,6 +164,20 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
         .text("source", if split.shmem_estimated { "worked out from the page lists" } else { "printed" })
         .cite(scene, [split.line]),
     );
+}
+
+/// The process that was killed for memory that is no process's.
+fn victim_held_little(scene: &Scene<'_>, split: &UsageSplit) -> String {
+    let Some(row) = scene.victim_task else {
+        return String::new();
+    };
+    match scene.kib(scene.weight_pages(row)) {
+        Some(kib) if kib.saturating_mul(4) < split.usage_kib => format!(
+            " The process that was killed held {} itself; such files count for the cgroup, not for a process.",
+            human(kib)
+        ),
+        _ => String::new(),
+    }
 }
 
 fn page_cache(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
@@ -225,11 +252,25 @@ fn kernel(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
     let mut draft = finding(
         "kernel-memory",
         if share >= 40 { Severity::Warning } else { Severity::Notice },
-        format!("{} ({share} %) is kernel memory on behalf of these processes", human(kernel)),
-        format!(
-            "Slab (inodes and dentries of many files, sockets), page tables, stacks of many threads, socket buffers: no heap \
-             profile of the program shows it.{cache}"
-        ),
+        match split.whole {
+            Whole::Cgroup => {
+                format!("{} ({share} %) is kernel memory on behalf of these processes", human(kernel))
+            }
+            Whole::Machine => {
+                format!("{} ({share} %) of the machine is the kernel's own memory", human(kernel))
+            }
+        },
+        match split.whole {
+            Whole::Cgroup => format!(
+                "Slab (inodes and dentries of many files, sockets), page tables, stacks of many threads, socket buffers: no heap \
+                 profile of the program shows it.{cache}"
+            ),
+            Whole::Machine => format!(
+                "It is in no process's size, and what is not reclaimable of it ({}) comes back by no kill unless it belongs to the \
+                 one killed: slab of a driver, a file system or the network, or page tables.{cache}",
+                human(kernel.saturating_sub(split.slab_reclaimable_kib.unwrap_or(0)))
+            ),
+        },
     )
     .number("kernel_kib", kernel)
     .number("slab_reclaimable_kib", split.slab_reclaimable_kib)

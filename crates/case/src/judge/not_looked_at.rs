@@ -50,7 +50,8 @@ pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
             Some("containerd") if !owner.kubernetes => {
                 format!("ctr -n default containers info {id}")
             }
-            _ if owner.kubernetes => format!("crictl inspect {id}"),
+            Some(_) if owner.kubernetes => format!("crictl inspect {id}"),
+            None if owner.kubernetes => format!("crictl inspect {id} || docker inspect {id}"),
             _ => String::new(),
         };
         if !command.is_empty() {
@@ -61,18 +62,21 @@ pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
             );
         }
     }
-    if let Some(path) = scene
-        .limit_path
-        .filter(|_| scene.limit_owner.outer_container_id.is_none())
+    let in_this_tree = scene.limit_owner.outer_container_id.is_none();
+    if let Some(path) = scene.limit_path.filter(|_| in_this_tree)
         && let Some(tree) = shell::quoted(&format!("/sys/fs/cgroup{path}"))
         && let Some(v1) = shell::quoted(&format!("/sys/fs/cgroup/memory{path}"))
     {
+        let v2_files = "cat memory.events memory.current";
+        let v1_files = "cat memory.failcnt memory.usage_in_bytes";
         add(
             "how often this limit was hit before, and what is used now",
             "Only this report was read; the cgroup may be gone by now.",
-            format!(
-                "cat {tree}/memory.events {tree}/memory.current 2>/dev/null || cat {v1}/memory.failcnt {v1}/memory.usage_in_bytes"
-            ),
+            match scene.is_cgroup_v1() {
+                Some(true) => format!("cd {v1} && {v1_files}"),
+                Some(false) => format!("cd {tree} && {v2_files}"),
+                None => format!("cd {tree} && {v2_files} || cd {v1} && {v1_files}"),
+            },
         );
     }
     if let (Level::Service, Some(unit)) =

@@ -70,7 +70,9 @@ pub(super) fn ruled_out(scene: &Scene<'_>, killer: Killer) -> Vec<RuledOut> {
         Some(Scope::Sysrq) | None => {}
     }
     // A SIGKILL from user space leaves no kill line of the OOM killer.
-    let killed = scene.victim.is_some_and(|victim| !victim.announced_only);
+    let killed = scene
+        .victim
+        .is_some_and(|victim| !scene.only_announced(victim));
     if killed && killer != Killer::Unknown {
         let condition = match report.provenance {
             Provenance::Unverified => {

@@ -3,6 +3,7 @@
 use oom_report::report::Outcome;
 
 use crate::cgroup_path::Level;
+use crate::findings::{Shortage, shortage};
 use crate::incident::Killer;
 use crate::scene::{Scene, whom};
 use crate::size::human;
@@ -17,21 +18,28 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
         None => String::new(),
     };
     let mut text = if killer == Killer::KernelGroupKill {
-        let number = scene.report.victims.len();
+        let number = scene.victims.len();
         format!(
             "The kernel killed the whole group ({number} {}), {} (pid {}) first{place}, {reason}",
             if number == 1 { "process" } else { "processes" },
             victim.comm,
             victim.pid,
         )
-    } else if victim.announced_only {
+    } else if scene.only_announced(victim) {
         format!(
             "The kernel chose {} (pid {}){place} or a child of it to be killed, {reason}",
             victim.comm, victim.pid
         )
     } else {
+        let child = match scene.spared {
+            Some(parent) => format!(
+                ", a child of {} (pid {}), in its place,",
+                parent.comm, parent.pid
+            ),
+            None => String::new(),
+        };
         format!(
-            "The kernel killed {} (pid {}){place} {reason}",
+            "The kernel killed {} (pid {}){child}{place} {reason}",
             victim.comm, victim.pid
         )
     };
@@ -58,7 +66,7 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
             "The kernel stopped the whole machine (panic) instead of killing a process, {reason}."
         )
     } else if has(Outcome::Deadlocked) || has(Outcome::NoKillableProcesses) {
-        format!("The kernel wanted to kill {reason}, but found no process that may be killed.")
+        format!("The kernel wanted to kill a process {reason}, but found none that it may kill.")
     } else if has(Outcome::SysrqIgnored) {
         "Somebody asked for an OOM kill with sysrq-f; the kernel found no process that may be killed.".into()
     } else if has(Outcome::KillerDisabled) {
@@ -74,9 +82,7 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
 fn reason(scene: &Scene<'_>, killer: Killer) -> String {
     match killer {
         Killer::KernelSysrq => "because somebody asked for it with sysrq-f".into(),
-        Killer::KernelGlobal => {
-            "because the whole machine ran out of memory, not because of a container's limit".into()
-        }
+        Killer::KernelGlobal => format!("{}, not because of a container's limit", machine(scene)),
         Killer::KernelCpuset => {
             "because the memory nodes that the task's cpuset allows ran out".into()
         }
@@ -119,6 +125,21 @@ fn reason(scene: &Scene<'_>, killer: Killer) -> String {
             "in an out-of-memory kill; whether a limit or the machine ran out, the log does not say"
                 .into()
         }
+    }
+}
+
+/// What the machine lacked. It has not always run out of memory as a whole.
+fn machine(scene: &Scene<'_>) -> &'static str {
+    match shortage(scene) {
+        Some(Shortage::Fragmented) => {
+            "because the machine had free memory only in pieces too small for what was asked"
+        }
+        Some(Shortage::LowZone) => {
+            "because the machine's low memory zone ran out, while others had room"
+        }
+        Some(Shortage::Bound) => "because the memory nodes that the task may use ran out",
+        Some(Shortage::WasFree) => "because the machine was short of memory for a moment",
+        Some(Shortage::Machine) | None => "because the whole machine ran out of memory",
     }
 }
 

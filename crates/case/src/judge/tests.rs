@@ -219,7 +219,7 @@ fn without_a_victim_the_sentence_says_so() {
         judged(&report)
             .verdict
             .summary
-            .contains("found no process that may be killed")
+            .contains("found none that it may kill")
     );
 }
 
@@ -267,7 +267,7 @@ fn commands_name_the_pod_and_hold_no_hostile_text() {
     assert!(
         commands
             .iter()
-            .any(|command| *command == format!("crictl inspect {ID}"))
+            .any(|command| *command == format!("crictl inspect {ID} || docker inspect {ID}"))
     );
     let mut report = figure_13();
     let hostile = "/system.slice/a'; rm -rf ~; '.service";
@@ -275,4 +275,81 @@ fn commands_name_the_pod_and_hold_no_hostile_text() {
     for item in judged(&report).verdict.not_looked_at {
         assert!(!item.how_to.contains("a'; rm"), "{}", item.how_to);
     }
+}
+
+/// The parser takes an announcement for the kill when nothing else is left of it; the verdict does not.
+#[test]
+fn a_kill_that_was_only_announced_is_told_as_such() {
+    let mut report = one_line();
+    for announced_only in [true, false] {
+        report.victims[0].announced_only = announced_only;
+        let verdict = judged(&report).verdict;
+        assert!(
+            verdict
+                .summary
+                .starts_with("The kernel chose app (pid 11190) or a child of it to be killed"),
+            "{}",
+            verdict.summary
+        );
+        assert_eq!(verdict.confidence, Confidence::Probable);
+        assert!(
+            verdict
+                .ruled_out
+                .iter()
+                .all(|cleared| cleared.killer != Killer::Person)
+        );
+    }
+}
+
+/// Without a kill line the page size is known by the architecture, so that the table is still ranked.
+#[test]
+fn the_page_size_of_x86_is_known_without_a_kill_line() {
+    let mut report = figure_13();
+    report.victims.clear();
+    report.page_size_bytes = None;
+    let release = |report: &mut OomReport, release: &str| {
+        report.trigger.as_mut().unwrap().kernel_release = Some(release.into());
+    };
+    release(&mut report, "6.12.117+deb13-cloud-amd64");
+    assert_eq!(judged(&report).ranking[0].rss_kib, 31_433_640);
+    release(&mut report, "6.12.0-arm64-64k");
+    report.trigger.as_mut().unwrap().stack = vec!["el0_svc".into()];
+    assert!(judged(&report).ranking.is_empty());
+    report.trigger.as_mut().unwrap().stack = vec!["asm_exc_page_fault".into()];
+    assert!(!judged(&report).ranking.is_empty());
+}
+
+/// 4.x: `Kill process 11190 (app) ... or sacrifice child`, then `Killed process 11200 (worker)`.
+#[test]
+fn a_child_that_died_in_its_parents_place_is_the_victim() {
+    let mut report = figure_13();
+    add_task(&mut report, 11_200, "worker", 20_000, 995);
+    report.victims[0].announced_only = true;
+    report.victims[0].score = Some(1_995);
+    add_victim(&mut report, 11_200, "worker", 200_000, 80_000);
+    let incident = judged(&report);
+    assert!(
+        incident.verdict.summary.starts_with(
+            "The kernel killed worker (pid 11200), a child of app (pid 11190), in its place, in container"
+        ),
+        "{}",
+        incident.verdict.summary
+    );
+    let pids: Vec<u32> = incident.victims.iter().map(|victim| victim.pid).collect();
+    assert_eq!(pids, [11_200]);
+    let killed: Vec<u32> = incident
+        .ranking
+        .iter()
+        .filter(|task| task.killed)
+        .map(|task| task.pid)
+        .collect();
+    assert_eq!(killed, [11_200]);
+    let codes: Vec<&str> = incident
+        .findings
+        .iter()
+        .map(|finding| finding.code.as_ref())
+        .collect();
+    assert!(codes.contains(&"child-sacrificed") && codes.contains(&"child-killed"));
+    assert!(!codes.contains(&"choice-differs-from-rank"));
+    assert!(incident.victims[0].container.is_some());
 }

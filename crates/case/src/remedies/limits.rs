@@ -13,15 +13,30 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         spread(case, list);
     }
     if case.has_any(&["repeated-kills", "kill-storm"]) {
+        let (usage, fields) = match case.scene.is_cgroup_v1() {
+            Some(true) => ("memory.usage_in_bytes", "rss|cache|shmem|rss_huge"),
+            _ => ("memory.current", "anon|file|shmem|kernel|anon_thp"),
+        };
+        let watch = format!(
+            "while sleep 2; do date +%T; cat {}; grep -E '^({fields}) ' {}; done",
+            case.cgroup_file(usage),
+            case.cgroup_file("memory.stat")
+        );
         list.push(remedy(
             "watch-growth",
             "Watch what grows before the next kill",
-            "Repeated kills are a leak, a workload that needs more, or both: the growth between two kills tells. Sample \
-             memory.current and memory.stat every few seconds; averages over a minute hide the end.",
-            &["while sleep 2; do date +%T; cat /sys/fs/cgroup/PATH/memory.current; grep -E '^(anon|file|shmem|kernel|anon_thp) ' /sys/fs/cgroup/PATH/memory.stat; done"],
+            "Repeated kills are a leak, a workload that needs more, or both: the growth between two kills tells. Sample the \
+             cgroup's usage and statistics every few seconds; averages over a minute hide the end. (A restarted container has a \
+             new cgroup.)",
+            &[&watch],
             "None: this only looks.",
         ));
     }
+}
+
+/// Strict overcommit refuses a reservation: it acts on the cause of an overcommit gap, not on this limit. So it comes
+/// after what does.
+pub(super) fn against_overcommit(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("overcommit-gap") && case.scene.is_memcg() {
         list.push(strict_overcommit(case));
     }
@@ -40,6 +55,10 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     };
     let mib = quarter_more_mib(limit);
     let told = human(mib.saturating_mul(1024));
+    let limit_file = match scene.is_cgroup_v1() {
+        Some(true) => "memory.limit_in_bytes",
+        _ => "memory.max",
+    };
     let (title, commands): (String, Vec<String>) = match (owner.level, owner.kubernetes) {
         (Level::Container, true) => (
             format!("Raise the container's memory limit, to {told} for a start"),
@@ -64,7 +83,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             let command = match owner.runtime {
                 Some("docker") => format!("docker update --memory {mib}m --memory-swap {mib}m {id}"),
                 Some("podman") => format!("podman update --memory {mib}m {id}"),
-                _ => format!("echo {}M | sudo tee /sys/fs/cgroup/PATH/memory.max", mib),
+                _ => format!("echo {mib}M | sudo tee {}", case.cgroup_file(limit_file)),
             };
             (format!("Raise the container's memory limit, to {told} for a start"), vec![command])
         }
@@ -77,10 +96,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         }
         _ => (
             format!("Raise the cgroup's memory limit, to {told} for a start"),
-            vec![
-                format!("echo {mib}M | sudo tee /sys/fs/cgroup/PATH/memory.max"),
-                format!("echo {mib}M | sudo tee /sys/fs/cgroup/memory/PATH/memory.limit_in_bytes   # cgroup v1"),
-            ],
+            vec![format!("echo {mib}M | sudo tee {}", case.cgroup_file(limit_file))],
         ),
     };
     list.push(Remedy {

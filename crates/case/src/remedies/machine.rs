@@ -32,20 +32,34 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if !case.scene.is_machine() {
         return;
     }
-    match shortage(case.scene) {
+    let shortage = shortage(case.scene);
+    match shortage {
         Some(Shortage::Fragmented) => list.push(fragmented()),
         Some(Shortage::LowZone) => list.push(low_zone()),
         Some(Shortage::Bound) => list.push(bound()),
         Some(Shortage::Machine | Shortage::WasFree) | None => {}
+    }
+    // A reserve for the whole machine does not help a task that may use a part of it.
+    if shortage == Some(Shortage::Bound) {
+        return;
     }
     if case.in_kubernetes() {
         list.push(node_reserve());
     } else {
         list.push(less_on_the_machine());
     }
-    if case.has_any(&["swap-absent", "swap-full"]) {
+    // Swap takes in anonymous memory and tmpfs, nothing else.
+    let swappable = case.scene.split.as_ref().is_some_and(|split| {
+        let kib = [split.anon_kib, split.shmem_kib].into_iter().flatten();
+        kib.fold(0, u64::saturating_add).saturating_mul(4) > split.usage_kib
+    });
+    if case.has_any(&["swap-absent", "swap-full"]) && swappable {
         list.push(swap(case));
     }
+}
+
+/// What a pool of huge pages keeps from everybody else is the first thing to give back.
+pub(super) fn pool(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("hugetlb-pool-reserved") {
         list.push(remedy(
             "shrink-hugetlb-pool",
@@ -104,7 +118,7 @@ fn swap(case: &Case<'_, '_>) -> Remedy {
         ),
         &[
             "sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile",
-            "sudo modprobe zram && zramctl",
+            "sudo modprobe zram && dev=$(sudo zramctl --find --size 4G) && sudo mkswap $dev && sudo swapon -p 100 $dev",
         ],
         "Under real shortage the machine becomes slow before it kills; on disks shared with the workload, much slower.",
     )

@@ -11,19 +11,27 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("tmpfs-counted") {
         list.push(tmpfs_limit());
     }
-    if case.has("page-cache-unreclaimed") {
-        list.push(page_cache());
+    // memory.high is a cgroup's: it is no help to a machine that is short.
+    if case.has("page-cache-unreclaimed") && case.scene.is_memcg() {
+        list.push(page_cache(case));
     }
     if case.has("kernel-memory") {
-        list.push(kernel_memory());
+        list.push(match case.scene.is_memcg() {
+            true => kernel_memory(case),
+            false => machines_kernel_memory(),
+        });
     }
     if let Some(heap) = heap_limit(case) {
         list.push(heap);
     }
     if case.has("child-killed") {
-        list.push(notice_child());
+        list.push(notice_child(case));
     }
-    if case.has_any(&["oom-score-adj-target", "oom-score-adj-spared"]) {
+    if case.has_any(&[
+        "oom-score-adj-target",
+        "oom-score-adj-spared",
+        "no-killable-process",
+    ]) {
         list.push(oom_score_adj());
     }
     if case.has("reaper-failed") {
@@ -87,7 +95,20 @@ fn tmpfs_limit() -> Remedy {
     )
 }
 
-fn page_cache() -> Remedy {
+fn page_cache(case: &Case<'_, '_>) -> Remedy {
+    // cgroup v1 has no memory.high.
+    if case.scene.is_cgroup_v1() == Some(true) {
+        return remedy(
+            "write-less-at-once",
+            "Let less wait to be written",
+            "Smaller vm.dirty_bytes and vm.dirty_background_bytes make the writer wait earlier; O_DIRECT, or fsync now and then, \
+             keeps a copy from filling the container with pages that cannot be dropped yet. cgroup v2 counts dirty pages per \
+             container and slows the writer down; v1 does not.",
+            &["sysctl vm.dirty_ratio vm.dirty_bytes vm.dirty_background_ratio"],
+            "For the whole machine: all writers wait more often.",
+        );
+    }
+    let high = case.cgroup_file("memory.high");
     // KEP-2570, MemoryQoS: alpha since 1.22 (cgroup v2 only).
     remedy(
         "slow-down-before-the-limit",
@@ -96,14 +117,15 @@ fn page_cache() -> Remedy {
          alpha feature gate MemoryQoS on cgroup v2. For dirty pages, smaller vm.dirty_bytes or writing with O_DIRECT or \
          fsync now and then helps too.",
         &[
-            "echo $((LIMIT_BYTES * 9 / 10)) | sudo tee /sys/fs/cgroup/PATH/memory.high",
+            &format!("echo $((LIMIT_BYTES * 9 / 10)) | sudo tee {high}"),
             "sysctl vm.dirty_ratio vm.dirty_bytes",
         ],
         "A container above memory.high is slowed, sometimes to a crawl, instead of killed.",
     )
 }
 
-fn kernel_memory() -> Remedy {
+fn kernel_memory(case: &Case<'_, '_>) -> Remedy {
+    let stat = case.cgroup_file("memory.stat");
     remedy(
         "find-kernel-memory",
         "Find which kernel objects these processes hold",
@@ -111,8 +133,23 @@ fn kernel_memory() -> Remedy {
          buffers, or huge sparse mappings (page tables).",
         &[
             "sudo slabtop -o -s c | head -20",
-            "cat /sys/fs/cgroup/PATH/memory.stat",
+            &format!("cat {stat}"),
             "ls /proc/PID/task | wc -l",
+        ],
+        "None: this only looks.",
+    )
+}
+
+fn machines_kernel_memory() -> Remedy {
+    remedy(
+        "find-kernel-memory",
+        "Find what the kernel's memory is, and whether it grows",
+        "Look at the slab caches and page tables now and an hour later. A cache that only grows is a leak, mostly of a driver, a \
+         module or a file system: a newer kernel or module is the cure, a reboot the way out. Caches of dentries and inodes come \
+         from walking many files.",
+        &[
+            "sudo slabtop -o -s c | head -20",
+            "grep -E 'Slab|SReclaimable|SUnreclaim|PageTables|VmallocUsed|Percpu' /proc/meminfo",
         ],
         "None: this only looks.",
     )
@@ -171,7 +208,20 @@ fn allocator() -> Remedy {
     )
 }
 
-fn notice_child() -> Remedy {
+fn notice_child(case: &Case<'_, '_>) -> Remedy {
+    let group = case.cgroup_file("memory.oom.group");
+    let events = case.cgroup_file("memory.events");
+    // cgroup v1 has no group kill.
+    if case.scene.is_cgroup_v1() == Some(true) {
+        return remedy(
+            "notice-dead-children",
+            "Make the first process notice",
+            "Let the first process exit when a worker was killed by SIGKILL. Only cgroup v2 can take the whole container at once \
+             (memory.oom.group).",
+            &[],
+            "The whole container restarts for one worker.",
+        );
+    }
     remedy(
         "notice-dead-children",
         "Make the first process notice, or let the whole container go",
@@ -179,8 +229,8 @@ fn notice_child() -> Remedy {
          with memory.oom.group, which the kubelet sets since Kubernetes 1.28 (unless singleProcessOOMKill, 1.32, says \
          otherwise).",
         &[
-            "cat /sys/fs/cgroup/PATH/memory.oom.group",
-            "cat /sys/fs/cgroup/PATH/memory.events   # oom_kill counts every death",
+            &format!("cat {group}"),
+            &format!("cat {events}   # oom_kill counts every death"),
         ],
         "With a group kill the workers that did nothing die too.",
     )

@@ -115,3 +115,49 @@ fn commands_hold_no_text_of_the_log_but_ids() {
         );
     }
 }
+
+/// Commands name the cgroup that the report names, in the hierarchy that it is in.
+#[test]
+fn commands_point_at_the_cgroup() {
+    let all = |report: &OomReport| -> Vec<String> {
+        judged(report)
+            .remedies
+            .into_iter()
+            .flat_map(|remedy| remedy.commands)
+            .collect()
+    };
+    let stats = [
+        ("anon", 10 << 20),
+        ("file", 50 << 20),
+        ("slab_unreclaimable", 0),
+    ];
+    let mut report = container_v2(&stats);
+    let path = report.memcg.as_ref().unwrap().path.clone().unwrap();
+    report.memcg.as_mut().unwrap().swap.usage_kib = Some(0);
+    let wanted = format!("sudo tee '/sys/fs/cgroup{path}/memory.high'");
+    let commands = all(&report);
+    assert!(
+        commands.iter().any(|command| command.contains(&wanted)),
+        "{commands:?}"
+    );
+    // v1 has neither memory.high nor memory.oom.group.
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.swap.usage_kib, memcg.memsw.usage_kib) = (None, Some(65_000));
+    assert!(
+        all(&report)
+            .iter()
+            .all(|command| !command.contains("memory.high"))
+    );
+    assert!(codes(&report).contains(&"write-less-at-once"));
+    // A path that no quoting makes fit to copy is left to the reader.
+    let hostile = "/limits/\x1b[2J";
+    let memcg = report.memcg.as_mut().unwrap();
+    (memcg.path, memcg.victim_path) = (Some(hostile.into()), Some(hostile.into()));
+    let commands = all(&report);
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.ends_with("/memory/PATH/memory.limit_in_bytes")),
+        "{commands:?}"
+    );
+}

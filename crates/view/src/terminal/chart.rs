@@ -11,8 +11,13 @@ pub(super) fn write(page: &mut Page, parts: &[UsagePart]) {
     if total == 0 {
         return;
     }
-    let mut parts: Vec<&UsagePart> = parts.iter().filter(|part| part.kib > 0).collect();
-    parts.sort_by(|one, other| other.kib.cmp(&one.kib));
+    // What rounds to nothing is folded into one line: a bar of its own says no more.
+    let (parts, small): (Vec<&UsagePart>, Vec<&UsagePart>) = parts
+        .iter()
+        .filter(|part| part.kib > 0)
+        .partition(|part| page.looks().all || percent(part.kib, total) > 0);
+    let mut parts = parts;
+    parts.sort_by_key(|part| std::cmp::Reverse(part.kib));
     let names = parts
         .iter()
         .map(|part| columns(&part.name))
@@ -44,6 +49,13 @@ pub(super) fn write(page: &mut Page, parts: &[UsagePart]) {
             human(part.kib)
         );
         page.line(&line);
+    }
+    if !small.is_empty() {
+        let told: Vec<String> = small
+            .iter()
+            .map(|part| format!("{} {}", part.name, human(part.kib)))
+            .collect();
+        page.item("  ", &format!("below 1 %: {}", told.join(", ")));
     }
     if page.looks().colored {
         let note = page.ink(

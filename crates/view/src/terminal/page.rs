@@ -1,7 +1,8 @@
 //! A page in the making: wrapping to the width, colour, indentation. Callers hand in text that is already escaped.
 
 use anstyle::{AnsiColor, Style};
-use textwrap::{Options, WordSplitter, wrap};
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter, wrap};
 
 use crate::Looks;
 
@@ -20,6 +21,8 @@ pub(super) enum Ink {
 pub(super) struct Page {
     looks: Looks,
     text: String,
+    /// Nothing stands below the last heading yet.
+    heading_is_last: bool,
 }
 
 impl Page {
@@ -31,6 +34,7 @@ impl Page {
                 ..looks
             },
             text: String::new(),
+            heading_is_last: false,
         }
     }
 
@@ -60,7 +64,7 @@ impl Page {
     }
 
     pub(super) fn gap(&mut self) {
-        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") && !self.heading_is_last {
             self.text.push('\n');
         }
     }
@@ -78,10 +82,12 @@ impl Page {
         self.gap();
         let text = self.ink(Ink::Strong, text);
         self.line(&text);
+        self.heading_is_last = true;
     }
 
     /// A line as it is: the caller has fitted it.
     pub(super) fn line(&mut self, text: &str) {
+        self.heading_is_last = false;
         self.text.push_str(text.trim_end_matches(' '));
         self.text.push('\n');
     }
@@ -108,6 +114,7 @@ impl Page {
         let room = self.looks.width.saturating_sub(columns(first)).max(16);
         // Long words (ids, paths) are broken: nothing runs over the edge.
         let options = Options::new(room)
+            .word_separator(WordSeparator::Custom(words))
             .word_splitter(WordSplitter::NoHyphenation)
             .break_words(true);
         for (at, line) in wrap(text, options).iter().enumerate() {
@@ -125,6 +132,34 @@ impl Page {
     pub(super) fn cut(&self, text: &str, room: usize) -> String {
         fit(text, room, self.looks.unicode)
     }
+}
+
+/// Words for wrapping: a line may also end behind the commas of the kernel's `key=value,` lists and the slashes of
+/// paths, so that long ones break where the eye does.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut rest = line;
+    Box::new(std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let (mut before, mut one_earlier) = (first, ' ');
+        let end = rest
+            .char_indices()
+            .skip(1)
+            .find(|(_, character)| {
+                let ends = match before {
+                    ' ' => *character != ' ',
+                    // A path's own first slash stays with it.
+                    '/' if matches!(one_earlier, ' ' | '=' | '(') => false,
+                    ',' | '/' => !matches!(character, ' ' | ',' | '/'),
+                    _ => false,
+                };
+                (before, one_earlier) = (*character, before);
+                ends
+            })
+            .map_or(rest.len(), |(at, _)| at);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(Word::from(word))
+    }))
 }
 
 /// Columns that a text takes.

@@ -189,7 +189,10 @@ fn usage(page: &mut Page, incident: &Incident) {
             );
             let failcnt = failcnt
                 .filter(|failcnt| *failcnt > 0)
-                .map(|failcnt| format!(", hit {} times", grouped(failcnt)))
+                .map(|failcnt| match failcnt {
+                    1 => ", hit once".to_owned(),
+                    _ => format!(", hit {} times", grouped(failcnt)),
+                })
                 .unwrap_or_default();
             page.item(
                 &format!("  {name:<12} "),
@@ -321,18 +324,11 @@ fn unknown(page: &mut Page, incident: &Incident) {
     let verdict = &incident.verdict;
     let nothing = verdict.not_looked_at.is_empty()
         && incident.missing.is_empty()
-        && incident.doubts.is_empty()
-        && incident.outcomes.is_empty();
+        && incident.doubts.is_empty();
     if nothing && scope.is_none() {
         return;
     }
     page.heading("What this log does not say");
-    for outcome in &incident.outcomes {
-        page.item(
-            "  - ",
-            &format!("the kernel also says: {}", words::outcome(*outcome)),
-        );
-    }
     if !incident.missing.is_empty() {
         let sections: Vec<&str> = incident
             .missing

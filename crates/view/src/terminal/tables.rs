@@ -36,9 +36,22 @@ pub(super) fn tasks(page: &mut Page, incident: &Incident) {
     page.heading("Tasks, most killable first");
     let looks = page.looks();
     let shown = if looks.all { usize::MAX } else { TASKS_SHOWN };
+    let swapped = incident
+        .ranking
+        .iter()
+        .any(|task| task.swap_kib.is_some_and(|kib| kib > 0));
+    let swap = |text: &str| match swapped {
+        true => format!("{text:>10} "),
+        false => String::new(),
+    };
     let head = format!(
-        "  {:>8} {:>10} {:>6} {:>10}  {}",
-        "pid", "resident", "adj", "badness", "name"
+        "  {:>8} {:>10} {}{:>6} {:>10}  {}",
+        "pid",
+        "resident",
+        swap("swapped"),
+        "adj",
+        "badness",
+        "name"
     );
     let head = page.ink(Ink::Faint, &head);
     page.line(&head);
@@ -54,15 +67,16 @@ pub(super) fn tasks(page: &mut Page, incident: &Incident) {
             .badness_pages
             .map_or_else(|| "never".to_owned(), |points| points.to_string());
         let mark = match (task.killed, task.trigger) {
-            (true, true) => "  killed, asked for memory",
+            (true, true) => "  killed, asked",
             (true, false) => "  killed",
-            (false, true) => "  asked for memory",
+            (false, true) => "  asked",
             (false, false) => "",
         };
         let start = format!(
-            "  {:>8} {:>10} {:>6} {badness:>10}  ",
+            "  {:>8} {:>10} {}{:>6} {badness:>10}  ",
             task.pid,
             human(task.rss_kib),
+            swap(&task.swap_kib.map_or_else(|| "-".to_owned(), human)),
             task.oom_score_adj
         );
         let name = fit(

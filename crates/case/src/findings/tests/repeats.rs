@@ -14,6 +14,7 @@ fn past(seconds: u64, anon_rss_kib: u64) -> PastKill {
         time: None,
         time_assumed: false,
         node: None,
+        boot_id: None,
         place: "kern.log:1".into(),
         container_key: Some(format!("pod {UID}").into()),
         comm: "app".into(),
@@ -80,4 +81,38 @@ fn many_kills_in_a_short_time_are_a_storm() {
     let slow: Vec<PastKill> = (1..=3).map(|n| past(n * 200, 1_000)).collect();
     assert!(finding(&judged_after(&figure_13(), &slow), "kill-storm").is_none());
     assert!(finding(&judged_after(&figure_13(), &history[..2]), "kill-storm").is_none());
+}
+
+/// Two machines' dmesg in two files: that both kills happened in the same second since boot means nothing.
+#[test]
+fn boot_clocks_of_different_boots_are_not_compared() {
+    let codes = |change: &dyn Fn(&mut PastKill)| -> Vec<String> {
+        let mut history = [past(10, 1), past(20, 1), past(30, 1)];
+        history.iter_mut().for_each(change);
+        let incident = judged_after(&figure_13(), &history);
+        incident
+            .findings
+            .iter()
+            .map(|found| found.code.to_string())
+            .collect()
+    };
+    let told = |codes: Vec<String>| {
+        codes.iter().any(|code| code == "repeated-kills")
+            && codes.iter().any(|code| code == "kill-storm")
+    };
+    assert!(told(codes(&|_| ())));
+    let silent = |codes: Vec<String>| {
+        !codes.iter().any(|code| code == "repeated-kills")
+            && !codes.iter().any(|code| code == "kill-storm")
+    };
+    assert!(silent(codes(&|past| past.place = "other.log:1".into())));
+    // The ids of boots are surer than files.
+    let mut report = figure_13();
+    report.boot_id = Some("a".into());
+    for (id, place, want) in [("a", "other.log:1", true), ("b", "kern.log:1", false)] {
+        let mut one = past(10, 1);
+        (one.boot_id, one.place) = (Some(id.into()), place.into());
+        let incident = judged_after(&report, &[one]);
+        assert_eq!(finding(&incident, "repeated-kills").is_some(), want, "{id}");
+    }
 }
