@@ -1,6 +1,6 @@
 //! What came out of a log, to be sure that the fast run was a whole one.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -28,7 +28,7 @@ const NOT_FACTS: [&str; 6] = ["line", "lines", "source", "text", "evidence", "me
 /// Holds the incidents (one JSON document a line) against what was put into the log: their number, and every victim.
 pub(crate) fn check(ndjson: &[u8], log: &Log) -> anyhow::Result<()> {
     let mut incidents = 0;
-    let mut victims: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut victims = BTreeSet::new();
     for line in lines(ndjson) {
         let incident: Value = serde_json::from_slice(line).context("an incident")?;
         if incident.get("id").is_none() {
@@ -41,18 +41,20 @@ pub(crate) fn check(ndjson: &[u8], log: &Log) -> anyhow::Result<()> {
                 .get("pid")
                 .and_then(Value::as_u64)
                 .context("a victim's pid")?;
-            *victims.entry(u32::try_from(pid)?).or_default() += 1;
+            if !victims.insert(u32::try_from(pid)?) {
+                bail!("{}: process {pid} was killed twice", log.path.display());
+            }
         }
     }
     if incidents != log.reports || victims != log.victims {
         let lost: Vec<_> = log
             .victims
-            .keys()
-            .filter(|pid| !victims.contains_key(pid))
+            .iter()
+            .filter(|pid| !victims.contains(pid))
             .collect();
         let new: Vec<_> = victims
-            .keys()
-            .filter(|pid| !log.victims.contains_key(pid))
+            .iter()
+            .filter(|pid| !log.victims.contains(pid))
             .collect();
         bail!(
             "{}: {incidents} incidents of {}; victims lost: {lost:?}; of no report: {new:?}",

@@ -1,6 +1,6 @@
 //! The logs that are read: made once, the same every time, kept under target/bench.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
@@ -21,16 +21,16 @@ pub(crate) struct Log {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) reports: usize,
-    /// Every process that the log says was killed, and how often.
-    pub(crate) victims: BTreeMap<u32, usize>,
+    /// Every process that the log says was killed.
+    pub(crate) victims: BTreeSet<u32>,
 }
 
 /// A log of about `bytes`, with `reports` real reports spread evenly in noise.
 pub(crate) fn noisy(folder: &Path, bytes: u64, reports: usize) -> anyhow::Result<Log> {
     let real = reports::real()?;
     let path = folder.join(format!(
-        "{}-MiB-{reports}-reports-{:016x}.log",
-        bytes >> 20,
+        "{}-MB-{reports}-reports-{:016x}.log",
+        bytes / 1_000_000,
         fingerprint(&real)
     ));
     let copies: Vec<(&RealReport, u32)> = real
@@ -40,11 +40,9 @@ pub(crate) fn noisy(folder: &Path, bytes: u64, reports: usize) -> anyhow::Result
         .map(|(report, copy)| (report, copy * PIDS_APART))
         .take(reports)
         .collect();
-    let mut victims = BTreeMap::new();
+    let mut victims = BTreeSet::new();
     for (report, by) in &copies {
-        for pid in reports::victims(report, *by) {
-            *victims.entry(pid).or_default() += 1;
-        }
+        victims.extend(reports::victims(report, *by));
     }
     if !path.exists() {
         eprintln!("making {}", path.display());

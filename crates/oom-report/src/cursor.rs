@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
 
     /// Everything before the next `literal`, which is taken too.
     pub(crate) fn until(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
-        let at = memchr::memmem::find(self.0, literal)?;
+        let at = find(self.0, literal)?;
         let (head, tail) = self.0.split_at_checked(at)?;
         self.0 = tail.get(literal.len()..)?;
         Some(head)
@@ -102,7 +102,7 @@ impl<'a> Cursor<'a> {
 
     /// Everything before the last `literal`, which is taken too.
     pub(crate) fn until_last(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
-        let at = memchr::memmem::rfind(self.0, literal)?;
+        let at = rfind(self.0, literal)?;
         let (head, tail) = self.0.split_at_checked(at)?;
         self.0 = tail.get(literal.len()..)?;
         Some(head)
@@ -130,7 +130,32 @@ impl<'a> Cursor<'a> {
 
 /// Whether `needle` stands in `haystack`.
 pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(haystack, needle).is_some()
+    find(haystack, needle).is_some()
+}
+
+/// Where `needle` first stands in a line. Lines are short: a search that prepares itself costs more than it saves.
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(first) = needle.first() else {
+        return Some(0);
+    };
+    memchr::memchr_iter(*first, haystack).find(|at| {
+        haystack
+            .get(*at..)
+            .is_some_and(|rest| rest.starts_with(needle))
+    })
+}
+
+/// Where `needle` last stands in a line.
+pub(crate) fn rfind(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(last) = needle.last() else {
+        return Some(haystack.len());
+    };
+    memchr::memrchr_iter(*last, haystack).find_map(|end| {
+        haystack
+            .get(..=end)
+            .filter(|head| head.ends_with(needle))
+            .map(|head| head.len() - needle.len())
+    })
 }
 
 /// Bytes as text; what is not UTF-8 becomes U+FFFD.
@@ -138,5 +163,19 @@ pub(crate) fn text(bytes: &[u8]) -> smol_str::SmolStr {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => String::from_utf8_lossy(bytes).as_ref().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn literals_are_found_where_memmem_finds_them(haystack in "[ab ]{0,40}", needle in "[ab ]{0,4}") {
+            let (haystack, needle) = (haystack.as_bytes(), needle.as_bytes());
+            prop_assert_eq!(super::find(haystack, needle), memchr::memmem::find(haystack, needle));
+            prop_assert_eq!(super::rfind(haystack, needle), memchr::memmem::rfind(haystack, needle));
+        }
     }
 }

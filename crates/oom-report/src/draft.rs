@@ -706,7 +706,7 @@ fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
     for line in text.split(|byte| *byte == b'\n') {
         let mut rest = line;
         while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"#012");
+            let end = crate::cursor::find(rest, b"#012");
             let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
             rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
             // The last row of a cut line may have lost digits.

@@ -298,7 +298,12 @@ impl Scanner {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
-        let learned = self.prefix_if_needed(line, cut);
+        // Most lines show their framing at the first look, and need no second one.
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        if frame.framed || line.is_empty() || !is_unclear(line, cut) {
+            return self.assembler.feed(&frame, number, cut);
+        }
+        let learned = self.prefix_of(line);
         let prefix = learned.as_deref().or(self.prefix.as_deref());
         let frame = frame::frame(line, prefix, &mut self.scratch);
         self.assembler.feed(&frame, number, cut);
