@@ -30,9 +30,9 @@ const OOM_ANALYSER_FACTS: usize = 69;
 
 pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (bytes, count) = if bench.quick {
-        (8 << 20, 3)
+        (4 << 20, 5)
     } else {
-        (64 << 20, 15)
+        (16 << 20, 40)
     };
     let (log, reports) = log(bytes)?;
     println!(
