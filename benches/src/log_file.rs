@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -51,15 +51,27 @@ pub(crate) fn noisy(folder: &Path, bytes: u64, reports: usize) -> anyhow::Result
         write(&unfinished, bytes, &copies).with_context(|| unfinished.display().to_string())?;
         std::fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
     }
-    // Into the page cache, all of it.
-    let bytes = std::io::copy(&mut File::open(&path)?, &mut std::io::sink())
-        .with_context(|| path.display().to_string())?;
+    let bytes = path.metadata()?.len();
     Ok(Log {
         path,
         bytes,
         reports,
         victims,
     })
+}
+
+impl Log {
+    /// Brings all of it into the page cache, where the kernel has let go of some.
+    pub(crate) fn warm(&self) -> anyhow::Result<()> {
+        let mut file = File::open(&self.path)?;
+        let mut buffer = vec![0; 1 << 20];
+        while file
+            .read(&mut buffer)
+            .with_context(|| self.path.display().to_string())?
+            > 0
+        {}
+        Ok(())
+    }
 }
 
 fn fingerprint(real: &[RealReport]) -> u64 {

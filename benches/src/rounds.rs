@@ -36,13 +36,15 @@ impl Times {
 pub(crate) type Contender<'a> = (&'a str, &'a mut dyn FnMut() -> anyhow::Result<Duration>);
 
 /// Runs all contenders `rounds` times, in turns; the first one starts each second round, the last one the others.
-/// One more round before is not counted: it warms the caches.
+/// `warm` runs before each round. One more round before all is not counted.
 pub(crate) fn take_turns(
     rounds: usize,
+    warm: &mut dyn FnMut() -> anyhow::Result<()>,
     contenders: &mut [Contender<'_>],
 ) -> anyhow::Result<Vec<Times>> {
     let mut times: Vec<_> = contenders.iter().map(|_| Times(Vec::new())).collect();
     for round in 0..=rounds {
+        warm()?;
         let mut order: Vec<_> = contenders.iter_mut().zip(&mut times).collect();
         if round % 2 == 0 {
             order.reverse();

@@ -70,6 +70,7 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     ];
     let times = take_turns(
         rounds,
+        &mut || log.warm(),
         &mut [
             (names[0], &mut || child::time(&mut rg())),
             (names[1], &mut || child::time(&mut whodunit("ndjson", "1"))),
@@ -102,6 +103,7 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         let names = ["rg -c -F", "whodunit explain -o ndjson --threads 2"];
         let times = take_turns(
             rounds,
+            &mut || log.warm(),
             &mut [
                 (names[0], &mut || child::time(&mut rg())),
                 (names[1], &mut || child::time(&mut whodunit("ndjson", "2"))),

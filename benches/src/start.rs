@@ -25,6 +25,7 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let names = ["true", "rg -c -F", "whodunit explain"];
     let times = take_turns(
         rounds,
+        &mut || log.warm(),
         &mut [
             (names[0], &mut || child::time(&mut Command::new("true"))),
             (names[1], &mut || {

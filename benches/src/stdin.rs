@@ -44,6 +44,7 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let piped = |mut command: Command| child::time_piped(&mut command, &log.path, log.bytes);
     let times = take_turns(
         rounds,
+        &mut || log.warm(),
         &mut [
             (names[0], &mut || piped(rg())),
             (names[1], &mut || piped(whodunit())),

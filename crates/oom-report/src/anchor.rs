@@ -33,7 +33,7 @@ pub(crate) struct Hit {
 
 /// Bytes that pass the sieve at a time. What does not pass is looked at again, out of the first-level cache: real noise
 /// holds `kill` or `oom` in one line of a few hundred, and a small block keeps that to a few bytes around it.
-const BLOCK: usize = 4 * 1024;
+const BLOCK: usize = 2 * 1024;
 /// Bytes compared side by side; a power of two of the processor's vectors.
 const LANES: usize = 64;
 /// Bytes read beyond a lane.

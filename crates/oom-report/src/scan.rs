@@ -380,7 +380,7 @@ impl Stream {
         self.position.floor = self.position.floor.saturating_sub(drop);
         if self.buffer.len() - self.end < bytes {
             // Some more than is needed now, so that bytes are not moved each time.
-            self.buffer.resize(self.end + bytes + 2 * KEPT_BEHIND, 0);
+            self.buffer.resize(self.end + bytes + 6 * KEPT_BEHIND, 0);
         }
     }
 
