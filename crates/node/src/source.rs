@@ -3,6 +3,7 @@
 
 mod first_block;
 mod open_error;
+mod whole_file;
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -21,6 +22,7 @@ use crate::{BytesRead, compression, journal, kmsg};
 use first_block::{Peeked, read_block, read_start, widen_pipe};
 pub use open_error::OpenError;
 pub(crate) use open_error::in_words;
+use whole_file::WholeFile;
 
 /// Files up to this size are copied: for them a copy costs less than a mapping, and cannot be truncated later.
 const COPY_UP_TO_BYTES: u64 = 4 * 1024 * 1024;
@@ -108,10 +110,7 @@ impl Bytes {
     /// To be asked after reading: fails when the file was truncated meanwhile, so that its end read as zeros.
     pub fn check(&self) -> io::Result<()> {
         match &self.0 {
-            Memory::Mapped(mapped) if mapped.was_cut() => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file was truncated while it was read; what had been behind its new end is lost",
-            )),
+            Memory::Mapped(mapped) if mapped.was_cut() => Err(whole_file::truncated()),
             _ => Ok(()),
         }
     }
@@ -215,8 +214,19 @@ impl Source {
         }
     }
 
-    /// Opens it and looks at its first block. What it is goes by content, not by name.
+    /// Opens it and looks at its first block. What it is goes by content, not by name. A big file is mapped: several
+    /// threads can search it.
     pub fn open(&self) -> Result<Opened, OpenError> {
+        self.open_with(true)
+    }
+
+    /// The same, but a big file comes as a stream: one thread gets the bytes sooner by reading than through a mapping,
+    /// of which the kernel hands out a few pages at a time.
+    pub fn open_as_stream(&self) -> Result<Opened, OpenError> {
+        self.open_with(false)
+    }
+
+    fn open_with(&self, map: bool) -> Result<Opened, OpenError> {
         match &self.origin {
             Origin::Stdin => {
                 widen_pipe(io::stdin());
@@ -227,7 +237,7 @@ impl Source {
                 widen_pipe(&file);
                 self.open_stream(file, None)
             }
-            Origin::File(path) => self.open_file(path),
+            Origin::File(path) => self.open_file(path, map),
             Origin::Kmsg(path) => {
                 let ring = kmsg::read(path).map_err(|error| OpenError::Unreadable {
                     name: self.name(),
@@ -261,7 +271,7 @@ impl Source {
         }
     }
 
-    fn open_file(&self, path: &Path) -> Result<Opened, OpenError> {
+    fn open_file(&self, path: &Path, map: bool) -> Result<Opened, OpenError> {
         let unreadable = |error| OpenError::unreadable(path, error);
         let mut file = File::open(path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
@@ -271,14 +281,15 @@ impl Source {
         }
         match sniff(&first) {
             sniff::Content::Text | sniff::Content::Empty if size > COPY_UP_TO_BYTES => {
-                match Mapped::new(&file) {
-                    Ok(mapped) => Ok(Opened {
+                let rest = WholeFile::new(file, size.saturating_sub(first.len() as u64));
+                match map.then(|| Mapped::new(rest.file())) {
+                    Some(Ok(mapped)) => Ok(Opened {
                         size_bytes: Some(size),
                         content: Content::Bytes(Bytes(Memory::Mapped(mapped))),
                         notes: Vec::new(),
                         read: BytesRead::default(),
                     }),
-                    Err(_) => self.opened_stream(first, None, file, Some(size)),
+                    Some(Err(_)) | None => self.opened_stream(first, None, rest, Some(size)),
                 }
             }
             // A size of 0 with content: files of /proc. These, too, are read to their end, whatever it is.

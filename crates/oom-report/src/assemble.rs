@@ -183,7 +183,8 @@ impl Assembler {
                 .enumerate()
                 .filter(|(_, draft)| draft.could_hold(frame))
         };
-        if candidates().count() > 1
+        if self.drafts.len() > 1
+            && candidates().count() > 1
             && let Some(boot_us) = frame.boot_us
         {
             let distance = |draft: &Draft| {
@@ -653,10 +654,10 @@ impl Assembler {
         let Some(boot_us) = frame.boot_us else { return };
         let mut at = 0;
         while let Some(draft) = self.drafts.get(at) {
-            let stale = draft.could_hold(frame)
-                && draft
-                    .last_boot_us
-                    .is_some_and(|last| boot_us.saturating_sub(last) > GAP_US);
+            let stale = draft
+                .last_boot_us
+                .is_some_and(|last| boot_us.saturating_sub(last) > GAP_US)
+                && draft.could_hold(frame);
             if stale && self.drafts.len() == 1 {
                 self.conclude(at);
             } else {

@@ -1,11 +1,15 @@
 //! Reading a byte slice from left to right without ever leaving it. No allocation.
 
+/// Digits whose number is below 2^64 whatever they are.
+const ALWAYS_FIT: usize = 19;
+
 /// What is left of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Cursor<'a> {
     /// Takes `literal` if it stands here.
+    #[inline]
     pub(crate) fn eat(&mut self, literal: &[u8]) -> bool {
         match self.0.strip_prefix(literal) {
             Some(rest) => {
@@ -17,16 +21,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `literal` or gives up.
+    #[inline]
     pub(crate) fn need(&mut self, literal: &[u8]) -> Option<()> {
         self.eat(literal).then_some(())
     }
 
     /// Next byte, not taken.
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.0.first().copied()
     }
 
     /// Skips spaces and tabs; says how many.
+    #[inline]
     pub(crate) fn spaces(&mut self) -> usize {
         let mut count = 0;
         while let [b' ' | b'\t', rest @ ..] = self.0 {
@@ -37,22 +44,32 @@ impl<'a> Cursor<'a> {
     }
 
     /// An unsigned decimal number; `None` when there is no digit or it does not fit.
+    #[inline]
     pub(crate) fn number(&mut self) -> Option<u64> {
         let mut value: u64 = 0;
         let mut rest = self.0;
-        let mut any = false;
         while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-            value = value
-                .checked_mul(10)?
-                .checked_add(u64::from(digit - b'0'))?;
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             rest = tail;
-            any = true;
+        }
+        let count = self.0.len() - rest.len();
+        if count == 0 {
+            self.0 = rest;
+            return None;
+        }
+        if count > ALWAYS_FIT {
+            // Rare: once more, with care.
+            let digits = self.0.get(..count)?;
+            value = digits.iter().try_fold(0_u64, |value, digit| {
+                value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+            })?;
         }
         self.0 = rest;
-        any.then_some(value)
+        Some(value)
     }
 
     /// A decimal number that may be negative.
+    #[inline]
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let negative = self.eat(b"-");
         let value = i64::try_from(self.number()?).ok()?;
@@ -60,11 +77,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number that fits 32 bits.
+    #[inline]
     pub(crate) fn number_u32(&mut self) -> Option<u32> {
         u32::try_from(self.number()?).ok()
     }
 
     /// Exactly `width` digits.
+    #[inline]
     pub(crate) fn digits(&mut self, width: usize) -> Option<u32> {
         let (head, tail) = self.0.split_at_checked(width)?;
         let mut value: u32 = 0;
@@ -94,7 +113,7 @@ impl<'a> Cursor<'a> {
 
     /// Everything before the next `literal`, which is taken too.
     pub(crate) fn until(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
-        let at = memchr::memmem::find(self.0, literal)?;
+        let at = find(self.0, literal)?;
         let (head, tail) = self.0.split_at_checked(at)?;
         self.0 = tail.get(literal.len()..)?;
         Some(head)
@@ -102,13 +121,14 @@ impl<'a> Cursor<'a> {
 
     /// Everything before the last `literal`, which is taken too.
     pub(crate) fn until_last(&mut self, literal: &[u8]) -> Option<&'a [u8]> {
-        let at = memchr::memmem::rfind(self.0, literal)?;
+        let at = rfind(self.0, literal)?;
         let (head, tail) = self.0.split_at_checked(at)?;
         self.0 = tail.get(literal.len()..)?;
         Some(head)
     }
 
     /// Everything up to a byte that `stop` accepts, or to the end.
+    #[inline]
     pub(crate) fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a [u8] {
         let length = self.0.iter().take_while(|byte| keep(**byte)).count();
         let (head, tail) = self.0.split_at_checked(length).unwrap_or((self.0, b""));
@@ -117,6 +137,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A run of bytes without white space.
+    #[inline]
     pub(crate) fn word(&mut self) -> &'a [u8] {
         self.take_while(|byte| !byte.is_ascii_whitespace())
     }
@@ -130,7 +151,32 @@ impl<'a> Cursor<'a> {
 
 /// Whether `needle` stands in `haystack`.
 pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(haystack, needle).is_some()
+    find(haystack, needle).is_some()
+}
+
+/// Where `needle` first stands in a line. Lines are short: a search that prepares itself costs more than it saves.
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(first) = needle.first() else {
+        return Some(0);
+    };
+    memchr::memchr_iter(*first, haystack).find(|at| {
+        haystack
+            .get(*at..)
+            .is_some_and(|rest| rest.starts_with(needle))
+    })
+}
+
+/// Where `needle` last stands in a line.
+pub(crate) fn rfind(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(last) = needle.last() else {
+        return Some(haystack.len());
+    };
+    memchr::memrchr_iter(*last, haystack).find_map(|end| {
+        haystack
+            .get(..=end)
+            .filter(|head| head.ends_with(needle))
+            .map(|head| head.len() - needle.len())
+    })
 }
 
 /// Bytes as text; what is not UTF-8 becomes U+FFFD.
@@ -138,5 +184,36 @@ pub(crate) fn text(bytes: &[u8]) -> smol_str::SmolStr {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => String::from_utf8_lossy(bytes).as_ref().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_of_any_length() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("007 ", Some(7)),
+            ("9999999999999999999", Some(9_999_999_999_999_999_999)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("00000000000000000000012", Some(12)),
+            ("99999999999999999999999", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(super::Cursor(text.as_bytes()).number(), number, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn literals_are_found_where_memmem_finds_them(haystack in "[ab ]{0,40}", needle in "[ab ]{0,4}") {
+            let (haystack, needle) = (haystack.as_bytes(), needle.as_bytes());
+            prop_assert_eq!(super::find(haystack, needle), memchr::memmem::find(haystack, needle));
+            prop_assert_eq!(super::rfind(haystack, needle), memchr::memmem::rfind(haystack, needle));
+        }
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Draft {
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
     columns: Option<Columns>,
+    /// Process ids of the table's rows, side by side: searched for each row.
+    pids: Vec<u32>,
     /// Rows of memory.stat may follow.
     stats_open: bool,
     /// Rows of the slab list may follow.
@@ -102,6 +104,7 @@ impl Draft {
             slowest_us: 0,
             firm: None,
             columns: None,
+            pids: Vec::new(),
             stats_open: false,
             slab_open: false,
             mem_info_seen: false,
@@ -482,13 +485,11 @@ impl Draft {
             return Taken::Foreign;
         };
         // The same row again is another report's; ascending pids are the usual order, so only the last rows are looked at.
+        let first = self.pids.len().saturating_sub(64);
         if self
-            .report
-            .tasks
-            .iter()
-            .rev()
-            .take(64)
-            .any(|known| known.pid == task.pid)
+            .pids
+            .get(first..)
+            .is_some_and(|last| last.contains(&task.pid))
         {
             return Taken::Conflict;
         }
@@ -499,6 +500,7 @@ impl Draft {
             self.columns = Some(columns);
         }
         self.enter(Stage::Table, frame, number);
+        self.pids.push(task.pid);
         self.report.tasks.push(task);
         Taken::Yes
     }
@@ -640,6 +642,7 @@ impl Draft {
     /// Forgets all but who asked for memory: the rest may be another report's.
     pub(crate) fn forget_body(&mut self) {
         let report = std::mem::take(&mut self.report);
+        self.pids.clear();
         self.report = OomReport {
             text: report.text,
             provenance: report.provenance,
@@ -712,7 +715,7 @@ fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
     for line in text.split(|byte| *byte == b'\n') {
         let mut rest = line;
         while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"#012");
+            let end = crate::cursor::find(rest, b"#012");
             let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
             rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
             // The last row of a cut line may have lost digits.

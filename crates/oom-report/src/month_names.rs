@@ -12,7 +12,9 @@ pub fn month(name: &[u8]) -> Option<u8> {
         b"Dec",
     ];
     // Nearly every log; no search.
-    if let Some(at) = ENGLISH.iter().position(|english| *english == name) {
+    if let Ok(short) = <&[u8; 3]>::try_from(name)
+        && let Some(at) = ENGLISH.iter().position(|english| *english == short)
+    {
         return u8::try_from(at + 1).ok();
     }
     let name = std::str::from_utf8(name.strip_suffix(b".").unwrap_or(name)).ok()?;

@@ -20,8 +20,6 @@ pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
 
 /// Bytes kept behind the reading position of a stream, for reports whose first lines hold no needle.
 const KEPT_BEHIND: usize = 256 * 1024;
-/// Bytes dropped from a stream's buffer at a time, at least.
-const DROPPED_AT_LEAST: usize = 64 * 1024;
 /// A stream's line or journal entry longer than this is given up.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// A journal entry is looked for no further back than this.
@@ -53,7 +51,9 @@ pub struct Scanner {
 /// A stream's bytes that are still of use.
 #[derive(Debug, Default)]
 struct Stream {
+    /// Room; what is in use of it ends at `end`.
     buffer: Vec<u8>,
+    end: usize,
     /// Where unread lines begin in the buffer, and their number.
     position: Position,
     /// A line is being skipped since it is too long.
@@ -115,28 +115,37 @@ impl Scanner {
         lines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
     }
 
-    /// Takes the next bytes of a stream. Chunks of about a megabyte are best.
+    /// Takes the next bytes of a stream.
     pub fn push(&mut self, chunk: &[u8], sink: Sink<'_>) {
-        let mut chunk = chunk;
-        if self.stream.skipping {
-            match memchr::memchr(b'\n', chunk) {
-                Some(end) => {
-                    self.stream.skipping = false;
-                    self.stream.position.lines += 1;
-                    chunk = chunk.get(end + 1..).unwrap_or_default();
-                }
-                None => return,
-            }
-        }
-        // Whole lines only: a line's end is in the chunk, or the line waits.
+        self.room(chunk.len()).copy_from_slice(chunk);
+        self.filled(chunk.len(), sink);
+    }
+
+    /// Room for the next `bytes` of a stream, to be filled from the front: so that a reader can read right into it.
+    /// What is filled counts with [`Scanner::filled`] only.
+    pub fn room(&mut self, bytes: usize) -> &mut [u8] {
+        self.stream.make_room(bytes);
+        let end = self.stream.end;
+        self.stream
+            .buffer
+            .get_mut(end..end + bytes)
+            .unwrap_or_default()
+    }
+
+    /// Takes the first `count` bytes of the room as the next bytes of the stream.
+    pub fn filled(&mut self, count: usize, sink: Sink<'_>) {
         let mut stream = std::mem::take(&mut self.stream);
+        let count = stream.skip(count.min(stream.buffer.len() - stream.end));
         let searched_from = stream.searched();
-        stream.buffer.extend_from_slice(chunk);
-        if let Some(end) = memchr::memrchr(b'\n', chunk) {
-            let end = stream.buffer.len() - chunk.len() + end + 1;
+        let old_end = stream.end;
+        stream.end += count;
+        // Whole lines only: a line's end is in the new bytes, or the line waits.
+        let new = stream.buffer.get(old_end..stream.end).unwrap_or_default();
+        if let Some(end) = memchr::memrchr(b'\n', new) {
+            let end = old_end + end + 1;
             self.read_stream(&mut stream, searched_from.min(end), end, false, sink);
         }
-        stream.trim();
+        stream.give_up_endless_line();
         self.stream = stream;
     }
 
@@ -174,14 +183,14 @@ impl Scanner {
     /// The stream is over. Returns the number of its lines.
     pub fn finish(&mut self, sink: Sink<'_>) -> u64 {
         let mut stream = std::mem::take(&mut self.stream);
-        let end = stream.buffer.len();
+        let end = stream.end;
         let searched_from = stream.searched();
         self.read_stream(&mut stream, searched_from, end, true, sink);
         self.assembler.finish();
         self.hand_over(sink);
         let unread = stream
             .buffer
-            .get(stream.position.offset..)
+            .get(stream.position.offset..end)
             .unwrap_or_default();
         stream.position.lines
             + memchr::memchr_iter(b'\n', unread).count() as u64
@@ -333,7 +342,12 @@ impl Scanner {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
-        let learned = self.prefix_if_needed(line, cut);
+        // Most lines show their framing at the first look, and need no second one.
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        if frame.framed || line.is_empty() || !is_unclear(line, cut) {
+            return self.assembler.feed(&frame, number, cut);
+        }
+        let learned = self.prefix_of(line);
         let prefix = learned.as_deref().or(self.prefix.as_deref());
         let frame = frame::frame(line, prefix, &mut self.scratch);
         self.assembler.feed(&frame, number, cut);
@@ -368,38 +382,69 @@ impl Scanner {
 }
 
 impl Stream {
+    fn held(&self) -> &[u8] {
+        self.buffer.get(..self.end).unwrap_or_default()
+    }
+
     /// Where the bytes begin that were not searched yet.
     fn searched(&self) -> usize {
         if self.search_again {
             return self.position.offset;
         }
-        memchr::memrchr(b'\n', &self.buffer)
+        memchr::memrchr(b'\n', self.held())
             .map_or(0, |end| end + 1)
             .max(self.position.offset)
     }
 
-    /// Drops what is no longer needed, and gives up a line that has no end.
-    fn trim(&mut self) {
+    /// Drops what is no longer needed once there is no other room for `bytes` more.
+    fn make_room(&mut self, bytes: usize) {
+        if self.buffer.len() - self.end >= bytes {
+            return;
+        }
         let drop = self
             .position
             .offset
             .saturating_sub(KEPT_BEHIND)
-            .max(self.position.floor.min(self.position.offset));
-        let drop = drop.min(self.position.offset);
-        // Not at every chunk: a followed log comes in chunks of one line.
-        if drop >= DROPPED_AT_LEAST {
-            self.buffer.drain(..drop);
-            self.position.offset -= drop;
-            self.position.floor = self.position.floor.saturating_sub(drop);
+            .max(self.position.floor.min(self.position.offset))
+            .min(self.position.offset);
+        self.buffer.copy_within(drop..self.end, 0);
+        self.end -= drop;
+        self.position.offset -= drop;
+        self.position.floor = self.position.floor.saturating_sub(drop);
+        if self.buffer.len() - self.end < bytes {
+            // Some more than is needed now, so that bytes are not moved each time.
+            self.buffer.resize(self.end + bytes + 6 * KEPT_BEHIND, 0);
         }
-        if self.buffer.len() - self.position.offset > LONGEST_LINE + KEPT_BEHIND {
-            let partial = memchr::memrchr(b'\n', &self.buffer).map_or(0, |end| end + 1);
+    }
+
+    /// Throws away what belongs to a line that is being skipped, of `count` bytes in the room. Returns how many are left.
+    fn skip(&mut self, count: usize) -> usize {
+        if !self.skipping {
+            return count;
+        }
+        let new = self.buffer.get(self.end..self.end + count);
+        match memchr::memchr(b'\n', new.unwrap_or_default()) {
+            Some(line_end) => {
+                self.skipping = false;
+                self.position.lines += 1;
+                let rest = self.end + line_end + 1;
+                self.buffer.copy_within(rest..self.end + count, self.end);
+                count - line_end - 1
+            }
+            None => 0,
+        }
+    }
+
+    /// Gives up a line that has no end.
+    fn give_up_endless_line(&mut self) {
+        if self.end - self.position.offset > LONGEST_LINE + KEPT_BEHIND {
+            let partial = memchr::memrchr(b'\n', self.held()).map_or(0, |end| end + 1);
             let unread = self
                 .buffer
                 .get(self.position.offset..partial)
                 .unwrap_or_default();
             self.position.lines += memchr::memchr_iter(b'\n', unread).count() as u64;
-            self.buffer.clear();
+            self.end = 0;
             self.position.offset = 0;
             self.position.floor = 0;
             self.skipping = true;

@@ -6,7 +6,12 @@ use std::fmt::Write;
 
 /// The text with every character that a terminal would act on, or that nobody would see, as a visible escape.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
+    // Nearly all text is plain ASCII, which is seen at once; the fold has no early end, so that it is vector code.
+    let plain = |text: &str| {
+        text.bytes()
+            .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+    };
+    if plain(text) || !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

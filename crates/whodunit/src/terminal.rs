@@ -79,6 +79,11 @@ impl Write for StandardOutput {
         ending_on_broken_pipe(self.0.write(bytes))
     }
 
+    // JSON comes in many small pieces: straight into the buffer with each.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        ending_on_broken_pipe(self.0.write_all(bytes))
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         ending_on_broken_pipe(self.0.flush())
     }

@@ -55,13 +55,13 @@ fn begins_form(line: &[u8], at: usize) -> bool {
 fn begins_text(line: &[u8]) -> Option<usize> {
     let at = match STARTS
         .iter()
-        .filter_map(|start| memchr::memmem::find(line, start))
+        .filter_map(|start| crate::cursor::find(line, start))
         .min()
     {
         Some(at) => at,
         None => {
             // `prefix comm invoked oom-killer: gfp_mask=`: the name is the last word before it.
-            let end = memchr::memmem::find(line, b" invoked oom-killer: gfp_mask=")?;
+            let end = crate::cursor::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
             head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1
         }

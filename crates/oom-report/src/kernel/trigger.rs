@@ -170,7 +170,7 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
     if trimmed.starts_with(b"<") && trimmed.ends_with(b">") {
         return Some(KernelLine::StackMark);
     }
-    let plus = memchr::memmem::find(trimmed, b"+0x")?;
+    let plus = crate::cursor::find(trimmed, b"+0x")?;
     let (head, tail) = trimmed.split_at_checked(plus)?;
     // Offset and size, both in hex: `+0x5c/0x7b`.
     let mut offsets = Cursor(tail);

@@ -26,16 +26,28 @@ impl Scanner {
         {
             return;
         }
-        let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+        let opener = line.get(..end).unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
-        let prefix = self
-            .prefix_if_needed(opener, false)
-            .or_else(|| self.prefix.clone());
         // A needle in a line that opens nothing proves nothing of the lines before.
-        let frame = frame::frame(opener, prefix.as_deref(), &mut self.scratch);
-        if frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens() {
-            return;
-        }
+        let proves_nothing = |frame: &frame::Frame<'_>| {
+            frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens()
+        };
+        let first = frame::frame(opener, self.prefix.as_deref(), &mut self.scratch);
+        let prefix = if first.framed {
+            if proves_nothing(&first) {
+                return;
+            }
+            self.prefix.clone()
+        } else {
+            let prefix = self
+                .prefix_if_needed(opener, false)
+                .or_else(|| self.prefix.clone());
+            if proves_nothing(&frame::frame(opener, prefix.as_deref(), &mut self.scratch)) {
+                return;
+            }
+            prefix
+        };
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));
         let mut at = position.offset;
         let mut earliest = position.offset;

@@ -43,8 +43,16 @@ fn slow(log: &[u8]) -> (Vec<OomReport>, u64) {
 fn streamed(log: &[u8], chunk: usize) -> (Vec<OomReport>, u64) {
     let mut reports = Vec::new();
     let mut scanner = Scanner::new(Assumptions::default());
-    for part in log.chunks(chunk) {
-        scanner.push(part, &mut |report| reports.push(report));
+    for (at, part) in log.chunks(chunk).enumerate() {
+        if at % 2 == 0 {
+            scanner.push(part, &mut |report| reports.push(report));
+        } else {
+            // A reader that fills less than the room it was given.
+            let room = scanner.room(part.len() + at % 7);
+            assert_eq!(room.len(), part.len() + at % 7);
+            room[..part.len()].copy_from_slice(part);
+            scanner.filled(part.len(), &mut |report| reports.push(report));
+        }
     }
     let lines = scanner.finish(&mut |report| reports.push(report));
     (reports, lines)
@@ -240,6 +248,39 @@ fn segments_and_threads_do_not_matter() {
     for threads in 1..4 {
         assert_eq!(fast(&log, threads), slow);
     }
-    assert_eq!(streamed(&log, 1 << 20), slow);
+    for chunk in [9973, 256 << 10, 700_001, 1 << 20] {
+        assert_eq!(streamed(&log, chunk), slow);
+    }
     assert_eq!(facts(&slow.0[7]), facts(&scan_one(&report)));
+}
+
+/// What is kept behind the reading position of a stream is enough for a report whose first lines hold no needle,
+/// wherever its buffer happens to be moved.
+#[test]
+fn reports_without_their_beginning_are_found_in_a_stream() {
+    let whole = records(CONTAINER_LIMIT);
+    let usage = whole
+        .iter()
+        .position(|(_, text)| text.starts_with("memory: usage"))
+        .unwrap();
+    let report = wrap(&FORMS[2], &whole[usage..]);
+    let noise = "Nov 24 05:00:00 node-1 kubelet[812]: \"Killing container with a grace period\"\n\
+                 Nov 24 05:00:00 node-1 systemd[1]: app.service: Main process exited, code=killed, status=9/KILL\n"
+        .repeat(997);
+    let mut log = Vec::new();
+    while log.len() < 6 << 20 {
+        log.extend(noise.as_bytes());
+        log.extend(&report);
+    }
+    let slow = slow(&log);
+    assert!(slow.0.len() > 10);
+    assert!(
+        slow.0
+            .iter()
+            .all(|report| report.memcg.as_ref().unwrap().memory.usage_kib.is_some())
+    );
+    assert_eq!(fast(&log, 1), slow);
+    for chunk in [4099, 65_536, 256 << 10, 1_000_003] {
+        assert_eq!(streamed(&log, chunk), slow);
+    }
 }

@@ -12,8 +12,8 @@ use super::{Ended, Event};
 use crate::dating::Known;
 use crate::progress::Sum;
 
-/// Bytes of a stream handed to the scanner at a time.
-const CHUNK_BYTES: usize = 1024 * 1024;
+/// Bytes of a stream read at a time: they stay in a core's own cache until they are searched.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// The reading side: shared by the workers.
 pub(super) struct Reading<'a> {
@@ -45,7 +45,13 @@ impl Reading<'_> {
                 .take(),
             _ => None,
         };
-        let opened = match opened_before.map_or_else(|| source.open(), Ok) {
+        let opened = match opened_before.map_or_else(
+            || match self.threads_per_source {
+                1 => source.open_as_stream(),
+                _ => source.open(),
+            },
+            Ok,
+        ) {
             Ok(opened) => opened,
             Err(skipped @ OpenError::Skipped { .. }) => {
                 let _ = tell(Event::Skipped(skipped.to_string()));
@@ -98,18 +104,17 @@ impl Reading<'_> {
     ) -> Ended {
         let mut listening = true;
         let mut sink = |report: OomReport| listening &= tell(Event::Report(Box::new(report)));
-        let mut buffer = vec![0; CHUNK_BYTES];
         let mut bytes = 0_u64;
         let mut error = None;
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            match stream.read(&mut buffer) {
+            match stream.read(scanner.room(CHUNK_BYTES)) {
                 Ok(0) => break,
                 Ok(read) => {
                     bytes += read as u64;
-                    scanner.push(buffer.get(..read).unwrap_or_default(), &mut sink);
+                    scanner.filled(read, &mut sink);
                 }
                 Err(failed) if failed.kind() == io::ErrorKind::Interrupted => {}
                 Err(failed) => {
