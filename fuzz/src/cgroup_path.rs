@@ -53,7 +53,11 @@ pub fn holds(path: &str) {
         assert_eq!(alone.pod_uid, owner.pod_uid);
     }
     // Neither says anything.
-    for same in [format!("{path}/"), path.replace('/', "//"), path.replace('/', "/./")] {
+    for same in [
+        format!("{path}/"),
+        path.replace('/', "//"),
+        path.replace('/', "/./"),
+    ] {
         assert_eq!(said(&CgroupOwner::of(&same)), said(&owner), "{same}");
     }
 }

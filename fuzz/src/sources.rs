@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use whodunit_node::compression::is_compressed;
 use whodunit_node::rotation::generation;
 use whodunit_node::sniff::{self, SNIFF_BYTES, sniff};
 use whodunit_node::{Content, OpenError, find};
@@ -49,7 +50,13 @@ fn read(bytes: &[u8]) -> Result<Out, OpenError> {
 fn utf16(text: &str, little_endian: bool) -> Vec<u8> {
     let units = std::iter::once(0xfeff).chain(text.encode_utf16());
     units
-        .flat_map(|unit| if little_endian { unit.to_le_bytes() } else { unit.to_be_bytes() })
+        .flat_map(|unit| {
+            if little_endian {
+                unit.to_le_bytes()
+            } else {
+                unit.to_be_bytes()
+            }
+        })
         .collect()
 }
 
@@ -61,7 +68,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// What is packed comes out again; cut, its beginning does, with an error.
 fn packed_and_cut(text: &[u8], dice: u64) {
-    if !matches!(sniff(text.get(..SNIFF_BYTES).unwrap_or(text)), sniff::Content::Text) {
+    if !matches!(
+        sniff(text.get(..SNIFF_BYTES).unwrap_or(text)),
+        sniff::Content::Text
+    ) {
         return;
     }
     let lossy = String::from_utf8_lossy(text);
@@ -72,7 +82,11 @@ fn packed_and_cut(text: &[u8], dice: u64) {
             let (one, two) = text.split_at(text.len() / 2);
             ([gzip(one), gzip(two)].concat(), text.to_vec(), true)
         }
-        2 => (zstd::encode_all(text, 1).expect("writing to memory"), text.to_vec(), false),
+        2 => (
+            zstd::encode_all(text, 1).expect("writing to memory"),
+            text.to_vec(),
+            false,
+        ),
         _ => {
             let expected = lossy.replace('\u{feff}', "").into_bytes();
             (utf16(&lossy, dice & 16 == 0), expected, true)
@@ -83,14 +97,24 @@ fn packed_and_cut(text: &[u8], dice: u64) {
         assert_eq!(dice % 4, 3, "not read");
         return;
     };
-    assert!(!out.failed && out.bytes == expected, "packed in way {}", dice % 4);
+    assert!(
+        !out.failed && out.bytes == expected,
+        "packed in way {}",
+        dice % 4
+    );
     if whole_only {
         return;
     }
-    let cut = packed.get(..(dice >> 8) as usize % packed.len()).unwrap_or_default();
+    let cut = packed
+        .get(..(dice >> 8) as usize % packed.len())
+        .unwrap_or_default();
+    // So short that it is not known for what it was: text, then.
+    if !is_compressed(sniff(cut)) {
+        return;
+    }
     if let Ok(out) = read(cut) {
         assert!(expected.starts_with(&out.bytes), "cut: other bytes");
-        assert!(out.failed || cut.is_empty() || out.bytes == expected, "cut, and nothing said");
+        assert!(out.failed, "cut, and nothing said");
     }
 }
 
@@ -102,7 +126,10 @@ fn rotated(bytes: &[u8]) {
         let read = generation(name);
         assert_eq!(read.family.is_empty(), name.is_empty(), "{name:?}");
         let packed = generation(&format!("{name}.gz"));
-        assert!(name.is_empty() || packed.family.len() <= name.len() + 3, "{name:?}");
+        assert!(
+            name.is_empty() || packed.family.len() <= name.len() + 3,
+            "{name:?}"
+        );
     }
 }
 
@@ -122,7 +149,10 @@ pub fn holds(bytes: &[u8]) {
             assert!(out.bytes == bytes && !out.failed, "text changed");
         }
         sniff::Content::Other(_) | sniff::Content::Binary => {
-            assert!(matches!(read(bytes), Err(OpenError::Skipped { .. })), "not skipped");
+            assert!(
+                matches!(read(bytes), Err(OpenError::Skipped { .. })),
+                "not skipped"
+            );
         }
         sniff::Content::Utf16 { .. } => {
             let out = read(bytes).expect("UTF-16 is read");

@@ -11,7 +11,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) frame: Frame<'a>,
     /// Lines from the block's first to that of its text: the offset of the text's line number.
     pub(crate) text_line: u64,
-    /// Line ends in the block with its blank line.
+    /// Lines in the block with its blank line.
     pub(crate) lines: u64,
     /// Bytes of the block with its blank line.
     pub(crate) length: usize,
@@ -35,6 +35,7 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                 return None;
             }
             // The last block may lack its blank line; a value without its line end may be cut and is not taken.
+            lines += u64::from(!rest.is_empty());
             rest = b"";
             break;
         };
@@ -55,6 +56,8 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                     if !last {
                         return None;
                     }
+                    lines += memchr::memchr_iter(b'\n', after).count() as u64
+                        + u64::from(!after.is_empty() && !after.ends_with(b"\n"));
                     rest = b"";
                     break;
                 };
