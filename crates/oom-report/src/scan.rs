@@ -189,9 +189,9 @@ impl Scanner {
 
     /// Whether an unfinished journal entry stands at `offset`.
     fn at_open_entry(&self, bytes: &[u8], offset: usize) -> bool {
-        bytes.get(offset..).is_some_and(|rest| {
-            rest.starts_with(journal_export::START) && journal_export::read(rest, false).is_none()
-        })
+        bytes
+            .get(offset..)
+            .is_some_and(|rest| is_entry(rest) && journal_export::read(rest, false).is_none())
     }
 
     /// Goes through `bytes[..end]` from `position`, along `hits` (absolute offsets; their line counts start at
