@@ -88,10 +88,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
         if word == b"name" || word.is_empty() {
             // Without `name` the header is cut and the columns after the cut are not known. Every kernel prints the
             // adjustment last; a header without it is damaged.
-            let adjusted = columns
-                .columns
-                .iter()
-                .any(|column| matches!(column, Column::OomAdj | Column::OomScoreAdj));
+            let adjusted = contains(line, b"oom_score_adj") || contains(line, b" oom_adj ");
             return (word == b"name" && adjusted).then_some(columns);
         }
         let column = NAMES
