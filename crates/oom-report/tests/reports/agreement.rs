@@ -46,8 +46,15 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
         }
         if let Some(trigger) = &part.trigger {
             let known = report.trigger.as_ref().ok_or("trigger")?;
-            // The first line of a cut log may have lost the start of the name.
-            let comm = known.comm.ends_with(trigger.comm.as_str());
+            // The first line of a cut log may have lost the start of the name,
+            // even in the middle of an escape.
+            let escaped = |comm: &str| {
+                comm.escape_default()
+                    .to_string()
+                    .replace("\\u{", "\\x")
+                    .replace('}', "")
+            };
+            let comm = escaped(&known.comm).ends_with(&escaped(&trigger.comm));
             if !(comm
                 && agrees(&trigger.pid, &known.pid)
                 && agrees(&trigger.order, &known.order)
