@@ -45,6 +45,11 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
             rest = after;
             break;
         }
+        if !is_field(line) {
+            // Another log goes on here: its lines are not this block's.
+            lines -= 1;
+            break;
+        }
         let (name, value) = match memchr::memchr(b'=', line) {
             Some(at) => {
                 rest = after;
@@ -115,4 +120,13 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
         lines,
         length: input.len() - rest.len(),
     })
+}
+
+/// Whether the line begins as a field does: a name of capitals, digits and `_`, then `=` or the line's end.
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
 }
