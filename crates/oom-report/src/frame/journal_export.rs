@@ -35,8 +35,10 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                 return None;
             }
             // The last block may lack its blank line; a value without its line end may be cut and is not taken.
-            lines += u64::from(!rest.is_empty());
-            rest = b"";
+            if is_field(rest) {
+                lines += 1;
+                rest = b"";
+            }
             break;
         };
         let (line, after) = (rest.get(..end)?, rest.get(end + 1..)?);
