@@ -179,9 +179,13 @@ fn suppressed(text: &[u8]) -> Option<KernelLine<'_>> {
 
 /// Digits at the end of a cut line may be the first digits of a longer number.
 fn without_doubtful_end(text: &[u8]) -> &[u8] {
-    let kept = text
-        .iter()
-        .rposition(|byte| !byte.is_ascii_digit() && *byte != b'-')
-        .map_or(0, |at| at + 1);
-    text.get(..kept).unwrap_or(text)
+    let without = |is_digit: fn(&u8) -> bool| {
+        let kept = text.iter().rposition(|byte| !is_digit(byte));
+        text.get(..kept.map_or(0, |at| at + 1)).unwrap_or(text)
+    };
+    let before_hex = without(u8::is_ascii_hexdigit);
+    if before_hex.ends_with(b"0x") {
+        return before_hex;
+    }
+    without(|byte| byte.is_ascii_digit() || *byte == b'-')
 }

@@ -233,9 +233,9 @@ impl Scanner {
 
     /// Whether an unfinished journal entry stands at `offset`.
     fn at_open_entry(&self, bytes: &[u8], offset: usize) -> bool {
-        bytes.get(offset..).is_some_and(|rest| {
-            rest.starts_with(journal_export::START) && journal_export::read(rest, false).is_none()
-        })
+        bytes
+            .get(offset..)
+            .is_some_and(|rest| is_entry(rest) && journal_export::read(rest, false).is_none())
     }
 
     /// Goes through `bytes[..end]` from `position`, along `hits` (absolute offsets; their line counts start at
@@ -472,10 +472,18 @@ fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
         Some(at) => earliest + at + 1,
         None if within.starts_with(journal_export::START) => earliest,
         // The first entry of a log whose start is lost.
-        None if rest.starts_with(b"MESSAGE=") => {
-            memchr::memmem::rfind(within, b"\n\n").map_or(earliest, |at| earliest + at + 2)
+        None => {
+            let block =
+                memchr::memmem::rfind(within, b"\n\n").map_or(earliest, |at| earliest + at + 2);
+            let before = bytes.get(block..line).unwrap_or_default();
+            let has_text = rest.starts_with(b"MESSAGE=")
+                || before.starts_with(b"MESSAGE=")
+                || memchr::memmem::find(before, b"\nMESSAGE=").is_some();
+            if !has_text {
+                return line;
+            }
+            block
         }
-        None => return line,
     };
     // The entry must reach as far as the needle; else this is a line that only looks like a field.
     let reaches = bytes

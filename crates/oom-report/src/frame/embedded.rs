@@ -38,6 +38,11 @@ fn begins_form(line: &[u8], at: usize) -> bool {
         return false;
     };
     match rest.first() {
+        // Its text must not be taken for a form of its own: it is escaped.
+        Some(b'{') => {
+            return rest.starts_with(b"{\"")
+                && serde_json::from_slice::<serde_json::Value>(rest).is_ok();
+        }
         Some(b'[' | b'<' | b'0'..=b'9' | b'k') => {}
         Some(byte) if byte.is_ascii_uppercase() => {}
         _ => return false,

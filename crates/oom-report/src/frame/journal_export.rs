@@ -11,7 +11,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) frame: Frame<'a>,
     /// Lines from the block's first to that of its text: the offset of the text's line number.
     pub(crate) text_line: u64,
-    /// Line ends in the block with its blank line.
+    /// Lines in the block with its blank line.
     pub(crate) lines: u64,
     /// Bytes of the block with its blank line.
     pub(crate) length: usize,
@@ -35,13 +35,21 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                 return None;
             }
             // The last block may lack its blank line; a value without its line end may be cut and is not taken.
-            rest = b"";
+            if is_field(rest) {
+                lines += 1;
+                rest = b"";
+            }
             break;
         };
         let (line, after) = (rest.get(..end)?, rest.get(end + 1..)?);
         lines += 1;
         if line.is_empty() {
             rest = after;
+            break;
+        }
+        if !is_field(line) {
+            // Another log goes on here: its lines are not this block's.
+            lines -= 1;
             break;
         }
         let (name, value) = match memchr::memchr(b'=', line) {
@@ -55,6 +63,8 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                     if !last {
                         return None;
                     }
+                    lines += memchr::memchr_iter(b'\n', after).count() as u64
+                        + u64::from(!after.is_empty() && !after.ends_with(b"\n"));
                     rest = b"";
                     break;
                 };
@@ -112,4 +122,13 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
         lines,
         length: input.len() - rest.len(),
     })
+}
+
+/// Whether the line begins as a field does: a name of capitals, digits and `_`, then `=` or the line's end.
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
 }

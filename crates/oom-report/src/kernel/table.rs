@@ -77,7 +77,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
     cursor.spaces();
     cursor.need(b"pid")?;
     cursor.spaces();
-    cursor.need(b"]")?;
+    cursor.need(b"] ")?;
     let mut columns = Columns {
         columns: [Column::Unknown; MOST],
         count: 0,
@@ -86,8 +86,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
         cursor.spaces();
         let word = cursor.word();
         if word == b"name" || word.is_empty() {
-            // Without `name` the header is cut and the columns after the cut are not known.
-            return (word == b"name").then_some(columns);
+            // Without `name` the header is cut and the columns after the cut are not known. Every kernel prints the
+            // adjustment last; a header without it is damaged.
+            let adjusted = contains(line, b"oom_score_adj") || contains(line, b" oom_adj ");
+            return (word == b"name" && adjusted).then_some(columns);
         }
         let column = NAMES
             .iter()

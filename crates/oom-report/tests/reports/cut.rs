@@ -174,6 +174,15 @@ fn lines_that_a_pager_cut_give_no_wrong_numbers() {
 }
 
 #[test]
+fn a_cut_mask_is_no_mask() {
+    let shown = "app invoked oom-killer: gfp_mask=0xc";
+    for log in [format!("[    1.000000] {shown}>\n"), shown.to_owned()] {
+        let trigger = scan_one(log.as_bytes()).trigger.unwrap();
+        assert_eq!((trigger.comm.as_str(), trigger.gfp_mask), ("app", None));
+    }
+}
+
+#[test]
 fn the_reaper_is_joined_to_its_victim() {
     let log = format!(
         "{CONTAINER_LIMIT}6,500,3612820000,-;oom_reaper: reaped process 11595 (python3), now anon-rss:0kB, file-rss:8kB, shmem-rss:0kB\n"

@@ -33,6 +33,14 @@ fn every_form_gives_the_same_facts() {
 }
 
 #[test]
+fn an_object_behind_a_prefix_is_read_as_an_object() {
+    let report = scan_one(
+        br#"worker-7 {"log":"[   20.039832] a\\x1bb invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"}"#,
+    );
+    assert_eq!(report.trigger.unwrap().comm, "a\u{1b}b");
+}
+
+#[test]
 fn forms_mixed_in_one_file_are_told_apart() {
     let records = records(CONTAINER_LIMIT);
     let mut log = Vec::new();

@@ -1,6 +1,7 @@
 //! The crate from outside: bytes of logs in, reports out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod agreement;
 mod cut;
 mod followed;
 mod forms;

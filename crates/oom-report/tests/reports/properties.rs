@@ -1,9 +1,10 @@
 //! What holds for any log: cut anywhere, mixed with anything, in any form, the facts are the same or fewer.
 
-use oom_report::report::{OomReport, Task, Victim};
+use oom_report::report::OomReport;
 use oom_report::{Assumptions, Scanner};
 use proptest::prelude::*;
 
+use crate::agreement::no_fact_is_new;
 use crate::line_forms::{FORMS, wrap};
 use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
 
@@ -56,99 +57,6 @@ fn streamed(log: &[u8], chunk: usize) -> (Vec<OomReport>, u64) {
     }
     let lines = scanner.finish(&mut |report| reports.push(report));
     (reports, lines)
-}
-
-/// `None`, or the same.
-fn agrees<T: PartialEq>(part: &Option<T>, whole: &Option<T>) -> bool {
-    part.is_none() || part == whole
-}
-
-fn victim_agrees(part: &Victim, whole: &Victim) -> bool {
-    part.comm == whole.comm
-        && agrees(&part.total_vm_kib, &whole.total_vm_kib)
-        && agrees(&part.anon_rss_kib, &whole.anon_rss_kib)
-        && agrees(&part.file_rss_kib, &whole.file_rss_kib)
-        && agrees(&part.shmem_rss_kib, &whole.shmem_rss_kib)
-        && agrees(&part.pgtables_kib, &whole.pgtables_kib)
-        && agrees(&part.oom_score_adj, &whole.oom_score_adj)
-        && agrees(&part.uid, &whole.uid)
-}
-
-/// Whether every fact of `part` is one of the `whole` reports', and of one of them at a time.
-fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<(), String> {
-    let same_task = |task: &Task, known: &Task| {
-        Task {
-            line: 0,
-            ..task.clone()
-        } == Task {
-            line: 0,
-            ..known.clone()
-        }
-    };
-    let fits = |report: &OomReport| -> Result<(), String> {
-        for victim in &part.victims {
-            if !report
-                .victims
-                .iter()
-                .any(|known| known.pid == victim.pid && victim_agrees(victim, known))
-            {
-                return Err(format!("victim {victim:?}"));
-            }
-        }
-        for task in &part.tasks {
-            if !report.tasks.iter().any(|known| same_task(task, known)) {
-                return Err(format!("task {task:?}"));
-            }
-        }
-        if let Some(trigger) = &part.trigger {
-            let known = report.trigger.as_ref().ok_or("trigger")?;
-            // The first line of a cut log may have lost the start of the name.
-            let comm = known.comm.ends_with(trigger.comm.as_str());
-            if !(comm
-                && agrees(&trigger.pid, &known.pid)
-                && agrees(&trigger.order, &known.order)
-                && agrees(&trigger.gfp_mask, &known.gfp_mask)
-                && agrees(&trigger.oom_score_adj, &known.oom_score_adj))
-            {
-                return Err(format!("trigger {trigger:?}"));
-            }
-        }
-        if let Some(memcg) = &part.memcg {
-            let known = report.memcg.as_ref().ok_or("memcg")?;
-            let paths =
-                agrees(&memcg.path, &known.path) && agrees(&memcg.victim_path, &known.victim_path);
-            let sizes = agrees(&memcg.memory.usage_kib, &known.memory.usage_kib)
-                && agrees(&memcg.memory.limit_kib, &known.memory.limit_kib)
-                && agrees(&memcg.memory.failcnt, &known.memory.failcnt);
-            if !paths || !sizes {
-                return Err(format!("memcg {memcg:?}"));
-            }
-            for stats in &memcg.stats {
-                let known = known
-                    .stats
-                    .iter()
-                    .find(|known| known.path == stats.path)
-                    .ok_or("stats")?;
-                if let Some(field) = stats
-                    .fields
-                    .0
-                    .iter()
-                    .find(|(name, value)| known.fields.get(name) != Some(*value))
-                {
-                    return Err(format!("stat {field:?}"));
-                }
-            }
-        }
-        Ok(())
-    };
-    let mut reasons = Vec::new();
-    for report in whole {
-        match fits(report) {
-            Ok(()) => return Ok(()),
-            Err(reason) => reasons.push(reason),
-        }
-    }
-    Err(reasons.join("; "))
 }
 
 fn any_log() -> impl Strategy<Value = String> {

@@ -28,6 +28,9 @@ const IMPORTANT: &[&str] = &[
     "unevictable",
 ];
 
+/// Columns of a statistic's name at most; the kernel's own take 23.
+const LONGEST_STATISTIC: usize = 30;
+
 /// The tasks, most killable first; killed and asking ones marked.
 pub(super) fn tasks(page: &mut Page, incident: &Incident) {
     if incident.ranking.is_empty() {
@@ -130,7 +133,9 @@ pub(super) fn statistics(page: &mut Page, memcg: &MemcgInfo) {
             let size = whodunit_case::incident::stat_kib(stats, name, *value);
             let number = size.map_or_else(|| grouped(*value), human);
             let meaning = memcg.meanings.get(name.as_str()).map_or("", |text| text);
-            page.item(&format!("  {:<22} {number:>11}  ", visible(name)), meaning);
+            // A damaged log may hold any name.
+            let name = fit(&visible(name), LONGEST_STATISTIC, looks.unicode);
+            page.item(&format!("  {name:<22} {number:>11}  "), meaning);
         }
         if !looks.all && memcg.stats.len() > 4 {
             // Every container below a pod or tier has its own block; the first is the one whose limit was hit.

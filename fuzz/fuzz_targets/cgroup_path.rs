@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|path: &str| whodunit_fuzz::cgroup_path::holds(path));
