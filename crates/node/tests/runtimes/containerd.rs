@@ -14,7 +14,7 @@ use whodunit_node::Root;
 use whodunit_node::process::ProcessReader;
 use whodunit_node::runtimes::{Protocol, from_state_files};
 
-use crate::real_containerd::{IMAGE, RealContainerd};
+use crate::real_containerd::{IMAGE, RealContainerd, own_cgroup};
 use crate::{Heard, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ fn containers_of_ctr_are_named_and_their_ends_are_told() {
     assert!(!facts.is_sandbox && facts.pod_name.is_none() && facts.restart_count.is_none());
     let live = ProcessReader::new(&Root::system()).read(pid).unwrap();
     assert_eq!(facts.cgroup.as_deref(), live.process.cgroups.path());
-    assert_eq!(facts.cgroup, Some(format!("/default/{web}")));
+    assert_eq!(facts.cgroup, Some(format!("{}/{web}", own_cgroup())));
     assert_eq!(live.process.namespaced_tgid, Some(1));
     assert_eq!(live.memory.memcg_limit_kib, Some(64 << 10));
     let begin = Instant::now();
@@ -353,7 +353,7 @@ fn pods_are_named_through_the_cri() {
         }),
         labels: kubelets(&[]),
         linux: Some(LinuxPod {
-            cgroup_parent: format!("/whodunit-test-cri-{}/pod{uid}", std::process::id()),
+            cgroup_parent: format!("{}/pod{uid}", own_cgroup()),
             security_context: Some(SandboxSecurity {
                 namespace_options: Some(on_host()),
             }),

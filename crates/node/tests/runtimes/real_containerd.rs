@@ -140,11 +140,14 @@ impl RealContainerd {
 
     /// Starts a container of busybox in the background.
     pub(crate) fn run(&self, id: &str, limit_bytes: u64, command: &str) {
+        let cgroup = format!("{}/{id}", own_cgroup());
         let rootfs = self.path("rootfs").display().to_string();
         let limit = limit_bytes.to_string();
         self.ctr(&[
             "run",
             "--detach",
+            "--cgroup",
+            &cgroup,
             "--rootfs",
             "--memory-limit",
             &limit,
@@ -225,6 +228,17 @@ impl Drop for RealContainerd {
             }
         }
         self.stop_daemon();
+        let own = own_cgroup();
+        let hierarchies = fs::read_dir("/sys/fs/cgroup")
+            .into_iter()
+            .flatten()
+            .flatten();
+        for hierarchy in hierarchies
+            .map(|hierarchy| hierarchy.path())
+            .chain(["/sys/fs/cgroup".into()])
+        {
+            remove_cgroups(&hierarchy.join(own.trim_start_matches('/')));
+        }
         // Mounts of sandboxes are left when their tasks are deleted behind the plugin's back.
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let own = self.directory.path().display().to_string();
@@ -237,6 +251,25 @@ impl Drop for RealContainerd {
                 let _ = Command::new("umount").args(["-l", mount]).status();
             }
         }
+    }
+}
+
+/// The cgroup that all of a test's containers are in.
+pub(crate) fn own_cgroup() -> String {
+    format!("/whodunit-test-{}", std::process::id())
+}
+
+fn remove_cgroups(directory: &Path) {
+    for below in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if below.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroups(&below.path());
+        }
+    }
+    for _ in 0..50 {
+        if fs::remove_dir(directory).is_ok() || !directory.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
