@@ -96,8 +96,10 @@ pub(super) async fn events(
             .map(|topic| format!("topic=={topic:?}"))
             .collect(),
     };
-    let mut stream = services.subscribe::<_, Envelope>(EVENTS, question).await?;
+    // The server says nothing before the first event: that it is there shows by another question.
+    namespaces(services).await?;
     connected();
+    let mut stream = services.subscribe::<_, Envelope>(EVENTS, question).await?;
     while let Some(envelope) = stream.message().await? {
         if let Some(event) = event(envelope, runtime) {
             sink(event);

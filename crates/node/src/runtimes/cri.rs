@@ -180,10 +180,12 @@ pub(super) async fn events(
     connected: impl FnOnce(),
     sink: &(dyn Fn(RuntimeEvent) + Send + Sync),
 ) -> Result<(), Status> {
+    // The server says nothing before the first event: that it is there shows by another question.
+    containers(services).await?;
+    connected();
     let mut stream = services
         .subscribe::<_, ContainerEvent>(EVENTS, Empty {})
         .await?;
-    connected();
     while let Some(event) = stream.message().await? {
         let status = event
             .statuses

@@ -18,6 +18,9 @@ use crate::Root;
 /// First wait before a socket is tried again, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
+/// A connection that lasts this long is one.
+const STEADY: Duration = Duration::from_secs(5);
+
 /// What the runtimes' thread tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
@@ -315,13 +318,15 @@ async fn follow(shared: Arc<Shared>, connection: Connection) {
                 });
             };
             let ended = connection.events(connected, &sink).await;
-            let stood = connected_at
+            let connected_at = connected_at
                 .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some();
-            if stood {
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = connected_at {
                 said = Said::Connected;
-                wait = RETRY.0;
+                // One that hangs up at once is not asked any faster than one that is not there.
+                if at.elapsed() > STEADY {
+                    wait = RETRY.0;
+                }
             }
             match ended {
                 Err(Refused {
