@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
 use crate::migrations::{self, SCHEMA_VERSION};
-use crate::options::{Access, Check, Durability, OnBroken, Options};
+use crate::options::{Access, Check, Durability, OnBroken, Options, Upkeep};
 
 /// `PRAGMA application_id` of a store: "whod".
 pub const APPLICATION_ID: i32 = 0x7768_6f64;
@@ -261,7 +261,10 @@ fn begin(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
         Durability::PowerCut => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    let log_pages = log_pages(options.retention.max_bytes);
+    let log_pages = match options.upkeep {
+        Upkeep::WithInserts => log_pages(options.retention.max_bytes),
+        Upkeep::Separate => 4 * log_pages(options.retention.max_bytes),
+    };
     connection.query_row(
         &format!("PRAGMA wal_autocheckpoint = {log_pages}"),
         [],
