@@ -3,7 +3,7 @@ PRAGMA application_id = 0x77686f64; -- "whod"
 
 CREATE TABLE incidents (
     number          INTEGER PRIMARY KEY, -- in the order of arrival
-    id              TEXT NOT NULL UNIQUE,
+    id              TEXT NOT NULL,       -- with boot_id, where that is known: one kill
     moment_us       INTEGER NOT NULL,    -- the kill's wall clock, else when the incident was first stored
     time_us         INTEGER,             -- the kill's wall clock
     boot_time_s     REAL,
@@ -26,6 +26,7 @@ CREATE TABLE incidents (
     sources         TEXT NOT NULL,       -- JSON: what the cites of the incident point into
     incident        TEXT NOT NULL        -- JSON; last, so that a list does not have to read past it
 ) STRICT;
+CREATE INDEX incidents_by_id ON incidents (id);
 CREATE INDEX incidents_by_moment ON incidents (moment_us);
 CREATE INDEX incidents_by_arrival ON incidents (first_seen_us);
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
+use whodunit_case::incident::Incident;
 
 use crate::error::StoreError;
 use crate::record::{Position, Record};
@@ -62,10 +63,9 @@ impl Backlog {
         }
     }
 
-    /// Keeps a record for the next try. It takes the place of one with the same id that waits.
+    /// Keeps a record for the next try. It takes the place of one of the same kill that waits.
     pub fn hold(&mut self, mut record: Record) {
-        let id = &record.incident.id;
-        let same = |waiting: &&mut Record| waiting.incident.id == *id;
+        let same = |waiting: &&mut Record| same_kill(&waiting.incident, &record.incident);
         if let Some(waiting) = self.records.iter_mut().find(same) {
             let mut facts = std::mem::take(&mut waiting.facts);
             facts.retain(|fact| !record.facts.contains(fact));
@@ -125,4 +125,10 @@ impl Backlog {
             ..self.counts
         }
     }
+}
+
+/// As the store has it: the same id, and not of different boots.
+fn same_kill(one: &Incident, other: &Incident) -> bool {
+    one.id == other.id
+        && (one.boot_id == other.boot_id || one.boot_id.is_none() || other.boot_id.is_none())
 }

@@ -68,7 +68,7 @@ pub use error::StoreError;
 pub use filter::{Filter, Order};
 pub use migrations::SCHEMA_VERSION;
 pub use open::{APPLICATION_ID, Opening};
-pub use options::{Access, Check, Durability, OnBroken, Options, Retention};
+pub use options::{Access, Check, Durability, OnBroken, Options, Retention, Upkeep};
 pub use place::{ENVIRONMENT, SYSTEM_PATH, default_path};
 pub use positions::Boot;
 pub use query::{Entry, Kept, document};

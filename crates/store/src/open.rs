@@ -10,11 +10,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use crate::error::StoreError;
 use crate::migrations::{self, SCHEMA_VERSION};
-use crate::options::{Access, Check, Durability, OnBroken, Options};
+use crate::options::{Access, Check, Durability, OnBroken, Options, Upkeep};
 
 /// `PRAGMA application_id` of a store: "whod".
 pub const APPLICATION_ID: i32 = 0x7768_6f64;
@@ -94,8 +94,15 @@ fn connect_to_write(path: &Path, options: &Options) -> Result<Connected, StoreEr
     let identity = identity(path).ok_or_else(|| StoreError::Moved {
         path: path.to_owned(),
     })?;
+    // SQLite is content to read where it may not write.
+    if connection.is_readonly(MAIN_DB).map_err(fail("open"))? {
+        return Err(StoreError::ReadOnly {
+            path: path.to_owned(),
+            reason: "it could be opened only to be read".to_owned(),
+        });
+    }
     let version_before = prepare(&connection, path, options)?;
-    begin(&connection, options).map_err(fail("set up"))?;
+    begin(&connection, options, version_before == 0).map_err(fail("set up"))?;
     check(&connection, path, options)?;
     migrations::migrate(&mut connection, SCHEMA_VERSION).map_err(fail("bring up to date"))?;
     Ok(Connected {
@@ -247,13 +254,14 @@ fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<u3
 }
 
 /// Settings that a new file gets once, and those of a connection that writes.
-fn begin(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
-    // Before the first table, else it has no effect. Of a file that has some it changes nothing.
-    patiently(options, || {
-        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")
-    })?;
-    // SQLite does not wait for other programs when the mode changes.
-    patiently(options, || {
+fn begin(connection: &Connection, options: &Options, new: bool) -> rusqlite::Result<()> {
+    if new {
+        // Before the first table, else it has no effect.
+        patiently(connection, options, || {
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")
+        })?;
+    }
+    patiently(connection, options, || {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
     })?;
     let synchronous = match options.durability {
@@ -261,7 +269,10 @@ fn begin(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
         Durability::PowerCut => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    let log_pages = log_pages(options.retention.max_bytes);
+    let log_pages = match options.upkeep {
+        Upkeep::WithInserts => log_pages(options.retention.max_bytes),
+        Upkeep::Separate => 4 * log_pages(options.retention.max_bytes),
+    };
     connection.query_row(
         &format!("PRAGMA wal_autocheckpoint = {log_pages}"),
         [],
@@ -280,20 +291,25 @@ pub(crate) fn log_pages(max_bytes: Option<u64>) -> u64 {
     share.clamp(16, 1000)
 }
 
+/// Tries again while another program holds a lock: SQLite does not wait when the journal's mode changes.
 fn patiently(
+    connection: &Connection,
     options: &Options,
     mut act: impl FnMut() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let pause = (options.wait / ROUNDS).max(Duration::from_millis(1));
+    connection.busy_timeout(Duration::ZERO)?;
+    let mut outcome = act();
     for _ in 0..ROUNDS {
-        match act() {
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
-                std::thread::sleep(pause);
+        match outcome {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(options.wait / ROUNDS);
+                outcome = act();
             }
-            other => return other,
+            _ => break,
         }
     }
-    act()
+    connection.busy_timeout(options.wait)?;
+    outcome
 }
 
 fn check(connection: &Connection, path: &Path, options: &Options) -> Result<(), StoreError> {

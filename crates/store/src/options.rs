@@ -19,6 +19,8 @@ pub struct Options {
     pub wait: Duration,
     /// How long and how much to keep.
     pub retention: Retention,
+    /// Who waits for the disk now and then.
+    pub upkeep: Upkeep,
 }
 
 impl Default for Options {
@@ -32,6 +34,7 @@ impl Default for Options {
             durability: Durability::ProcessDeath,
             wait: Duration::from_secs(1),
             retention: Retention::default(),
+            upkeep: Upkeep::WithInserts,
         }
     }
 }
@@ -87,6 +90,17 @@ pub enum Durability {
     ProcessDeath,
     /// A power cut, too: each commit waits for the disk (`synchronous=FULL`).
     PowerCut,
+}
+
+/// When the write-ahead log is copied into the file, and the retention runs. Both wait for the disk: some milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Some inserts do it in passing: about one in a hundred.
+    WithInserts,
+    /// Somebody calls [`crate::Store::upkeep`] every second or so, best from a thread with a [`crate::Store`] of its
+    /// own, which works beside the one that inserts. An insert does it only when the log has grown to four times the
+    /// usual size.
+    Separate,
 }
 
 /// How long and how much to keep. The oldest goes first, in the order of arrival.

@@ -151,7 +151,8 @@ impl Store {
     }
 
     /// Whole incidents, one at a time, so that memory does not grow with their number. One that this program cannot
-    /// read comes as [`StoreError::Unreadable`], and the others go on. `take` ends it with false.
+    /// read comes as [`StoreError::Unreadable`], and the others go on. `take` ends it with false. The store's log cannot
+    /// be emptied meanwhile: a `take` that waits for a person lets it grow.
     pub fn each_incident(
         &self,
         filter: &Filter,
@@ -173,14 +174,17 @@ impl Store {
         read().map_err(|error| self.error("read", error))
     }
 
-    /// The incident of that id, or the only one whose id begins so. None when there is none; several are an error.
+    /// The incident of that id, or the only one whose id begins so; of several boots, the one stored last. None when
+    /// there is none; several ids are an error.
     pub fn incident(&self, id: &str) -> Result<Option<Kept>, StoreError> {
         let Some(id) = self.whole_id(id)? else {
             return Ok(None);
         };
         let read = || {
             self.connection
-                .prepare_cached(&format!("{KEPT} WHERE id = ?1"))?
+                .prepare_cached(&format!(
+                    "{KEPT} WHERE id = ?1 ORDER BY number DESC LIMIT 1"
+                ))?
                 .query_row([&id], |row| self.kept(row))
                 .optional()
         };
@@ -194,7 +198,7 @@ impl Store {
         let read = || -> rusqlite::Result<Vec<String>> {
             self.connection
                 .prepare_cached(
-                    "SELECT fact FROM facts WHERE incident = (SELECT number FROM incidents WHERE id = ?1)
+                    "SELECT fact FROM facts WHERE incident = (SELECT max(number) FROM incidents WHERE id = ?1)
                      ORDER BY boot_ns, fact",
                 )?
                 .query_map([id], |row| row.get(0))?
@@ -212,7 +216,9 @@ impl Store {
             // No text that begins with the prefix sorts after the prefix and the last character there is.
             let last = format!("{prefix}{}", char::MAX);
             self.connection
-                .prepare_cached("SELECT id FROM incidents WHERE id >= ?1 AND id <= ?2 ORDER BY id")?
+                .prepare_cached(
+                    "SELECT DISTINCT id FROM incidents WHERE id >= ?1 AND id <= ?2 ORDER BY id",
+                )?
                 .query_map([prefix, &last], |row| row.get(0))?
                 .collect()
         };

@@ -35,7 +35,8 @@ impl Record {
     }
 }
 
-/// What to do with an incident whose id is in the store.
+/// What to do with an incident that is in the store: one of the same id, and not of another boot. Ids are made of what
+/// the kernel prints of a victim, which may come again after a restart of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenKnown {
     /// Take the new one: evidence was added, or judged again.
@@ -147,12 +148,18 @@ fn put(
 ) -> Result<(Inserted, usize), WriteError> {
     let id = &record.incident.id;
     let known: Option<(i64, String, u64)> = transaction
-        .prepare_cached("SELECT number, confidence, evidence FROM incidents WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached(
+            "SELECT number, confidence, evidence FROM incidents
+             WHERE id = ?1 AND (boot_id = ?2 OR boot_id IS NULL OR ?2 IS NULL)
+             ORDER BY boot_id IS NULL, number DESC LIMIT 1",
+        )?
+        .query_row((id, &record.incident.boot_id), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
     let (number, inserted, mut bytes) = match known {
         None => {
-            let bytes = put_incident(transaction, INSERT, record, now)?;
+            let bytes = put_incident(transaction, None, record, now)?;
             (transaction.last_insert_rowid(), Inserted::Added, bytes)
         }
         Some((number, confidence, evidence))
@@ -162,7 +169,7 @@ fn put(
             (number, Inserted::KeptBetter, 0)
         }
         Some((number, ..)) => {
-            let bytes = put_incident(transaction, UPDATE, record, now)?;
+            let bytes = put_incident(transaction, Some(number), record, now)?;
             (number, Inserted::Updated, bytes)
         }
     };
@@ -192,23 +199,23 @@ fn knows_more(confidence: &str, evidence: u64, new: &Incident) -> bool {
 }
 
 const INSERT: &str = "INSERT INTO incidents (
-        id, moment_us, time_us, boot_time_s, boot_id, node, killer, confidence, evidence, namespace, pod, pod_uid,
+        number, id, moment_us, time_us, boot_time_s, boot_id, node, killer, confidence, evidence, namespace, pod, pod_uid,
         container, container_id, comm, victims, summary, first_seen_us, last_updated_us, updates, sources, incident)
     VALUES (
-        :id, coalesce(:time, :now), :time, :boot_time, :boot_id, :node, :killer, :confidence, :evidence, :namespace,
+        :number, :id, coalesce(:time, :now), :time, :boot_time, :boot_id, :node, :killer, :confidence, :evidence, :namespace,
         :pod, :pod_uid, :container, :container_id, :comm, :victims, :summary, :now, :now, 0, :sources, :incident)";
 
 const UPDATE: &str = "UPDATE incidents SET
-        moment_us = coalesce(:time, moment_us), time_us = :time, boot_time_s = :boot_time, boot_id = :boot_id,
+        moment_us = coalesce(:time, moment_us), time_us = :time, boot_time_s = :boot_time, boot_id = coalesce(:boot_id, boot_id),
         node = :node, killer = :killer, confidence = :confidence, evidence = :evidence, namespace = :namespace,
         pod = :pod, pod_uid = :pod_uid, container = :container, container_id = :container_id, comm = :comm,
         victims = :victims, summary = :summary, last_updated_us = :now, updates = updates + 1, sources = :sources,
         incident = :incident
-    WHERE id = :id";
+    WHERE number = :number AND id = :id";
 
 fn put_incident(
     transaction: &Transaction<'_>,
-    statement: &str,
+    known: Option<i64>,
     record: &Record,
     now: Timestamp,
 ) -> Result<usize, WriteError> {
@@ -219,29 +226,30 @@ fn put_incident(
     let pod = incident.pod.as_ref();
     let container = incident.container.as_ref();
     let victim = incident.victims.first();
-    transaction
-        .prepare_cached(statement)?
-        .execute(named_params! {
-            ":id": id,
-            ":now": now.as_microsecond(),
-            ":time": incident.time.map(Timestamp::as_microsecond),
-            ":boot_time": incident.boot_time_s,
-            ":boot_id": incident.boot_id,
-            ":node": incident.node,
-            ":killer": code(incident.verdict.killer),
-            ":confidence": code(incident.verdict.confidence),
-            ":evidence": incident.verdict.evidence.len() as u64,
-            ":namespace": pod.and_then(|pod| pod.namespace.as_deref()),
-            ":pod": pod.and_then(|pod| pod.name.as_deref()),
-            ":pod_uid": pod.and_then(|pod| pod.uid.as_deref()),
-            ":container": container.and_then(|container| container.name.as_deref()),
-            ":container_id": container.and_then(|container| container.id.as_deref()),
-            ":comm": victim.map(|victim| victim.comm.as_str()),
-            ":victims": incident.victims.len() as u64,
-            ":summary": incident.verdict.summary,
-            ":sources": sources,
-            ":incident": json_text,
-        })?;
+    let mut statement =
+        transaction.prepare_cached(if known.is_some() { UPDATE } else { INSERT })?;
+    statement.execute(named_params! {
+        ":number": known,
+        ":id": id,
+        ":now": now.as_microsecond(),
+        ":time": incident.time.map(Timestamp::as_microsecond),
+        ":boot_time": incident.boot_time_s,
+        ":boot_id": incident.boot_id,
+        ":node": incident.node,
+        ":killer": code(incident.verdict.killer),
+        ":confidence": code(incident.verdict.confidence),
+        ":evidence": incident.verdict.evidence.len() as u64,
+        ":namespace": pod.and_then(|pod| pod.namespace.as_deref()),
+        ":pod": pod.and_then(|pod| pod.name.as_deref()),
+        ":pod_uid": pod.and_then(|pod| pod.uid.as_deref()),
+        ":container": container.and_then(|container| container.name.as_deref()),
+        ":container_id": container.and_then(|container| container.id.as_deref()),
+        ":comm": victim.map(|victim| victim.comm.as_str()),
+        ":victims": incident.victims.len() as u64,
+        ":summary": incident.verdict.summary,
+        ":sources": sources,
+        ":incident": json_text,
+    })?;
     Ok(sources.len() + json_text.len())
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::StoreError;
 use crate::migrations;
 use crate::open::{self, Identity, Opening};
-use crate::options::{Access, Options};
+use crate::options::{Access, Options, Upkeep};
 use crate::retention::{self, Due, Removed};
 
 /// Incidents in one SQLite file.
@@ -90,6 +90,13 @@ impl Store {
             .map_err(|error| self.error("shrink", error))
     }
 
+    /// What is to be done from time to time: the retention, and [`Store::sync`]. See [`Upkeep::Separate`].
+    pub fn upkeep(&mut self, now: Timestamp) -> Result<Removed, StoreError> {
+        let removed = self.retain(now)?;
+        self.sync()?;
+        Ok(removed)
+    }
+
     /// Why old incidents could not be removed the last time; once. What was inserted is stored nonetheless.
     pub fn take_retention_error(&mut self) -> Option<StoreError> {
         self.retention_error.take()
@@ -97,7 +104,7 @@ impl Store {
 
     /// Runs the retention when enough was written since.
     pub(crate) fn retain_when_due(&mut self, now: Timestamp) {
-        if self.due.is_due(self.options.retention) {
+        if self.options.upkeep == Upkeep::WithInserts && self.due.is_due(self.options.retention) {
             self.retention_error = self.retain(now).err();
         }
     }

@@ -32,7 +32,11 @@ fn child(arguments: &str) -> ! {
     );
     let mut out = std::io::stdout().lock();
     loop {
-        let like: &Record = if number % 3 == 0 { &large } else { &like };
+        let like: &Record = if number.is_multiple_of(3) {
+            &large
+        } else {
+            &like
+        };
         let position = Position::new("number", &number).unwrap();
         store
             .insert_all(&[numbered(like, number)], &[position], now())

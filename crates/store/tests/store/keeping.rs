@@ -306,3 +306,33 @@ fn boots_that_ended_without_a_word_can_be_told() {
             .all(|boot| boot.node.as_deref() == Some("node-1"))
     );
 }
+
+#[test]
+fn the_same_id_of_another_boot_is_another_kill() {
+    let (_directory, path) = place();
+    let mut store = open(&path);
+    let of_boot = |boot: Option<&str>, summary: &str| {
+        let mut record = kill("a1", "2026-03-09T13:17:05Z", "app", None, None);
+        record.incident.boot_id = boot.map(str::to_owned);
+        record.incident.verdict.summary = summary.to_owned();
+        record
+    };
+    let mut insert = |boot, summary| store.insert(&of_boot(boot, summary), now()).unwrap();
+    assert_eq!(insert(None, "boot not known"), Inserted::Added);
+    assert_eq!(insert(Some("one"), "boot known now"), Inserted::Updated);
+    assert_eq!(insert(Some("two"), "after a restart"), Inserted::Added);
+    assert_eq!(insert(Some("one"), "more evidence"), Inserted::Updated);
+    // Which one it is cannot be told: the last.
+    assert_eq!(insert(None, "boot lost"), Inserted::Updated);
+    let entries = store.incidents(&Filter::default()).unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.boot_id.as_deref(), entry.summary.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some("two"), "boot lost"), (Some("one"), "more evidence")]
+    );
+    let kept = store.incident("a").unwrap().unwrap();
+    assert_eq!(kept.incident.verdict.summary, "boot lost");
+}

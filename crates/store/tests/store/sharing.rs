@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use whodunit_store::{Filter, Options, Store, StoreError};
+use whodunit_store::{Filter, Options, Store, StoreError, Upkeep};
 
 use crate::sample::*;
 
@@ -110,6 +110,68 @@ fn a_lock_that_is_not_released_is_an_error_after_a_while() {
     // Asking goes on, and so does opening.
     assert_eq!(store.incidents(&Filter::default()).unwrap(), []);
     Store::open(&path, &Options::read_only(), now()).unwrap();
+    Store::open(&path, &options, now()).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
     other.execute_batch("ROLLBACK").unwrap();
     store.insert(&large(), now()).unwrap();
+}
+
+#[test]
+fn upkeep_beside_the_inserts_keeps_the_file_small_and_disturbs_none() {
+    const MAX: u64 = 4 << 20;
+    let (_directory, path) = place();
+    let mut options = keep_all();
+    options.wait = Duration::from_secs(30);
+    options.retention.max_bytes = Some(MAX);
+    options.upkeep = Upkeep::Separate;
+    let large = large();
+    let size = serde_json::to_string(&large.incident).unwrap().len() as u64;
+    let count = 3 * MAX / size;
+    let mut store = Store::open(&path, &options, now()).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let keeper = scope.spawn(|| {
+            let mut keeper = Store::open(&path, &options, now()).unwrap();
+            let mut removed = 0;
+            loop {
+                let last = done.load(Ordering::Relaxed);
+                removed += keeper.upkeep(now()).unwrap().for_size;
+                if last {
+                    return removed;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        for number in 0..count {
+            store.insert(&numbered(&large, number), now()).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(keeper.join().unwrap() > 0);
+    });
+    assert!(store.bytes_on_disk() <= MAX, "{}", store.bytes_on_disk());
+    let entries = store.incidents(&Filter::default()).unwrap();
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry.id == format!("{:016x}", count - 1))
+    );
+    assert_eq!(store.integrity_check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_killed_program_left_behind_can_be_asked_at_once() {
+    let (_directory, path) = place();
+    let mut store = Store::open(&path, &keep_all(), now()).unwrap();
+    store.insert(&large(), now()).unwrap();
+    // As it lies on the disk after SIGKILL: what was stored is in the log alone, and its index is of no boot's.
+    let (_copies, copy) = place();
+    std::fs::copy(&path, &copy).unwrap();
+    let log = |path: &std::path::Path| format!("{}-wal", path.display());
+    std::fs::copy(log(&path), log(&copy)).unwrap();
+    let reader = Store::open(&copy, &Options::read_only(), now()).unwrap();
+    assert_eq!(reader.incidents(&Filter::default()).unwrap().len(), 1);
+    drop(reader);
+    // A reader leaves the log to the writer.
+    let reader = Store::open(&copy, &Options::read_only(), now()).unwrap();
+    assert_eq!(reader.incidents(&Filter::default()).unwrap().len(), 1);
 }
