@@ -189,7 +189,7 @@ fn full(
             let mut row = format!("[{pid:>7}]");
             for column in header {
                 let _ = match *column {
-                    "uid" => write!(row, " {:>5}", [0, 33, 999, 65534][number % 4]),
+                    "uid" => write!(row, " {:>5}", pick(&[0, 33, 999, 65534], number)),
                     "tgid" => write!(row, " {pid:>5}"),
                     "total_vm" => write!(row, " {:>8}", (anon + file) * 3 + 1000),
                     "rss" => write!(row, " {:>8}", anon + file),
@@ -198,8 +198,8 @@ fn full(
                     "rss_shmem" => write!(row, " {:>9}", 0),
                     "pgtables_bytes" => write!(row, " {:>8}", (anon / 400 + 10) * 4096),
                     "swapents" => write!(row, " {:>8}", 0),
-                    "oom_score_adj" => write!(row, " {:>13}", [-998, 0, 936, 1000][number % 4]),
-                    "name" => write!(row, " {}", COMMS[number % COMMS.len()]),
+                    "oom_score_adj" => write!(row, " {:>13}", pick(&[-998, 0, 936, 1000], number)),
+                    "name" => write!(row, " {}", pick(&COMMS, number)),
                     _ => Ok(()),
                 };
             }
@@ -213,4 +213,8 @@ fn is_row(text: &str) -> bool {
     text.strip_prefix('[')
         .and_then(|row| row.split_once(']'))
         .is_some_and(|(pid, _)| pid.trim().parse::<u32>().is_ok())
+}
+
+fn pick<T: Copy + Default>(list: &[T], number: usize) -> T {
+    list.get(number % list.len()).copied().unwrap_or_default()
 }

@@ -48,6 +48,7 @@ pub(super) fn truncated() -> io::Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
 
