@@ -2,6 +2,7 @@
 //! came from a log is escaped on its way out. Imports types of `case` and `oom-report` only.
 
 mod escape;
+mod listing;
 mod live_words;
 mod machine;
 mod markdown;
@@ -14,6 +15,7 @@ use std::io::{self, Write};
 use whodunit_case::incident::{Document, Incident, SourceInfo};
 
 pub use escape::visible;
+pub use listing::listing;
 
 /// Prints. The calls come in this order: `begin`, `incident` for each, `end`.
 pub trait View {

@@ -12,6 +12,7 @@ use whodunit_case::incident::{Incident, SourceInfo};
 
 use crate::{Looks, View, words};
 use page::Page;
+pub(crate) use page::{columns, fit};
 
 /// Incidents told apart in the overview at the end; more are counted together.
 const OVERVIEW_ROWS: usize = 12;

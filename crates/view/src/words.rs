@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use oom_report::report::{Doubt, Missing, Provenance, Scope};
-use whodunit_case::incident::{Cite, Confidence, Incident, Killer, Severity, VictimInfo};
+use whodunit_case::incident::{
+    Cite, Confidence, Incident, Killer, Severity, SourceKind, VictimInfo,
+};
 use whodunit_case::size::human;
 
 use crate::escape::visible;
@@ -177,13 +179,21 @@ pub(crate) fn whereabouts(incident: &Incident) -> Option<String> {
     }
 }
 
+/// A source without a path.
+fn kind(kind: SourceKind) -> String {
+    match kind {
+        SourceKind::Ebpf => "the kernel's tracepoints".to_owned(),
+        other => code(other),
+    }
+}
+
 /// `kern.log:120-198`
 pub(crate) fn place(incident: &Incident) -> String {
     let source = &incident.source;
     let path = source
         .path
         .as_deref()
-        .map_or_else(|| code(source.kind), |path| visible(path).into_owned());
+        .map_or_else(|| kind(source.kind), |path| visible(path).into_owned());
     match (source.first_line, source.last_line) {
         (Some(first), Some(last)) if first != last => format!("{path}:{first}-{last}"),
         (Some(first), _) => format!("{path}:{first}"),

@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::tz::TimeZone;
 
-use crate::dating;
+use whodunit_case::incident::Killer;
+
 use crate::watch::WatchOutput;
+use crate::{asking, dating};
 
 /// Who killed my pod? Answers with proof.
 #[derive(Debug, Parser)]
@@ -33,6 +35,12 @@ pub enum Command {
     Explain(Box<ExplainArgs>),
     /// Watch this machine: every kill as it happens, and who did it
     Watch(Box<WatchArgs>),
+    /// List the incidents that were kept
+    Incidents(Box<IncidentsArgs>),
+    /// Show one incident, whole
+    Incident(IncidentArgs),
+    /// Count incidents by killer, by pod, by container and over time
+    Suspects(Box<SuspectsArgs>),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -216,6 +224,161 @@ pub struct WatchArgs {
         help_heading = "Looks"
     )]
     pub color: Color,
+}
+
+/// Where incidents are kept.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// File that keeps the incidents; without it WHODUNIT_STORE, /var/lib/whodunit (root) or the user's state folder
+    #[arg(long, value_name = "FILE", help_heading = "Keeping")]
+    pub store: Option<PathBuf>,
+}
+
+/// Which of the incidents that were kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which kills")]
+pub struct ChoiceArgs {
+    /// Leave out kills before this time: 2026-01-31, `2026-01-31 14:00`, RFC 3339, 2h, -30min, today, yesterday
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+
+    /// Leave out kills at or after this time; a date means its first moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+
+    /// Only kills by this killer: person, runtime, kernel-memcg-container ...; may be given several times
+    #[arg(long, value_name = "KILLER", value_parser = asking::killer)]
+    pub killer: Vec<Killer>,
+
+    /// Only kills in this pod: its uid, or part of uid or name
+    #[arg(long, value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
+    pub pod: Option<String>,
+
+    /// Only kills in pods of this namespace
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub namespace: Option<String>,
+
+    /// Only kills in this container: the beginning of its id, or its name
+    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
+    pub container: Option<String>,
+
+    /// Only kills of processes with this name
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub comm: Option<String>,
+
+    /// Only kills on this machine
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
+    pub node: Option<String>,
+}
+
+/// `whodunit incidents`
+#[derive(Debug, Args)]
+pub struct IncidentsArgs {
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ListOutput,
+
+    /// At most so many, the latest
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: u32,
+
+    /// Nothing cut
+    #[arg(long)]
+    pub all: bool,
+
+    /// Which.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+
+    /// Where they are.
+    #[command(flatten)]
+    pub keeping: StoreArgs,
+}
+
+/// Formats of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ListOutput {
+    /// For people
+    #[default]
+    Table,
+    /// One document, with the incidents whole
+    Json,
+    /// One incident a line, whole
+    Ndjson,
+}
+
+/// `whodunit incident`
+#[derive(Debug, Args)]
+pub struct IncidentArgs {
+    /// Its id, or the beginning of it
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub id: String,
+
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+
+    /// Nothing folded, and the raw facts
+    #[arg(long)]
+    pub all: bool,
+
+    /// Columns; without it, those of the terminal
+    #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
+    pub width: Option<NonZeroU16>,
+
+    /// Colours; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Looks"
+    )]
+    pub color: Color,
+
+    /// Where it is.
+    #[command(flatten)]
+    pub keeping: StoreArgs,
+}
+
+/// `whodunit suspects`
+#[derive(Debug, Args)]
+pub struct SuspectsArgs {
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: CountOutput,
+
+    /// Length of the steps over time
+    #[arg(long, value_enum, default_value_t, value_name = "STEP")]
+    pub by: Step,
+
+    /// Which.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+
+    /// Where they are.
+    #[command(flatten)]
+    pub keeping: StoreArgs,
+}
+
+/// Formats of counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CountOutput {
+    /// For people
+    #[default]
+    Table,
+    /// One document
+    Json,
+}
+
+/// Steps of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Step {
+    /// Hours of the clock
+    Hour,
+    /// Days of the calendar
+    #[default]
+    Day,
 }
 
 /// `whodunit completions`

@@ -9,8 +9,8 @@ use whodunit_case::live::{self, LostBoot};
 use whodunit_node::Machine;
 use whodunit_node::kmsg::Position as LogPosition;
 use whodunit_store::{
-    BACKLOG_MAX, Backlog, BacklogCounts, Inserted, Options, Position, Record, Store, StoreError,
-    WhenKnown, default_path,
+    BACKLOG_MAX, Backlog, BacklogCounts, Inserted, OnBroken, Options, Position, Record, Store,
+    StoreError, Upkeep, WhenKnown, default_path,
 };
 
 use crate::stakeout::{Seen, Stakeout};
@@ -68,8 +68,20 @@ impl Keeping {
         let Some(path) = self.path.clone() else {
             return;
         };
-        match Store::open(&path, &Options::default(), Timestamp::now()) {
+        let options = Options {
+            on_broken: OnBroken::MoveAside,
+            upkeep: Upkeep::Separate,
+            ..Options::default()
+        };
+        match Store::open(&path, &options, Timestamp::now()) {
             Ok(store) => {
+                if let Some((aside, why)) = &store.opening().moved_aside {
+                    terminal::complain(&format!(
+                        "{}: {why}; it was moved to {} and a new one begun",
+                        path.display(),
+                        aside.display()
+                    ));
+                }
                 if self.complained.take().is_some() {
                     terminal::complain(&format!("{}: incidents are kept again", path.display()));
                 }
@@ -207,7 +219,13 @@ impl Keeping {
         self.retry();
         let machine = stakeout.machine();
         if let (Some(store), Some(boot_id)) = (self.store.as_mut(), machine.boot_id.as_deref()) {
-            let _ = store.boot_seen(boot_id, machine.hostname.as_deref(), Timestamp::now());
+            let now = Timestamp::now();
+            let kept = store
+                .boot_seen(boot_id, machine.hostname.as_deref(), now)
+                .and_then(|()| store.upkeep(now).map(drop));
+            if let Err(error) = kept {
+                self.complain(&error);
+            }
         }
     }
 

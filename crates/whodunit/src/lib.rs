@@ -1,6 +1,7 @@
 //! The command line of whodunit: wiring only. What is read comes from `whodunit-node`, what it means from
 //! `oom-report` and `whodunit-case`, how it looks from `whodunit-view`.
 
+pub mod asking;
 pub mod cli;
 pub mod completions;
 pub mod dating;
@@ -8,6 +9,8 @@ pub mod exit;
 pub mod explain;
 pub mod filter;
 pub mod held;
+pub mod incident;
+pub mod incidents;
 pub mod keeping;
 pub mod man;
 pub mod moment;
@@ -15,6 +18,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod stakeout;
 pub mod stopping;
+pub mod suspects;
 pub mod terminal;
 pub mod watch;
 pub mod wiring;

@@ -179,7 +179,12 @@ fn went_along(case: &Case, found: &mut Vec<Finding>) {
     found.push(finding(
         "went-along",
         Severity::Info,
-        format!("{} other processes went with it: {}{more}", others.len(), names.join(", ")),
+        format!(
+            "{} other {} went with it: {}{more}",
+            others.len(),
+            if others.len() == 1 { "process" } else { "processes" },
+            names.join(", ")
+        ),
         "They did nothing: their deaths belong to the same decision (the end of their pid namespace's first process, their \
          cgroup, or their container).",
         vec![("others", integer(others.len() as u64))],

@@ -23,13 +23,13 @@ pub(super) fn victims(case: &Case) -> Vec<VictimInfo> {
         let key = (process.tgid, process.start_boot_ns);
         if !seen.contains(&key) {
             seen.push(key);
-            list.push(victim(process, memory, !list.is_empty()));
+            list.push(victim(process, memory));
         }
     }
     list
 }
 
-fn victim(process: &Process, memory: &MemoryCounters, later: bool) -> VictimInfo {
+fn victim(process: &Process, memory: &MemoryCounters) -> VictimInfo {
     let owner = process.cgroups.path().map(CgroupOwner::of);
     VictimInfo {
         pid: process.tgid,
@@ -42,7 +42,6 @@ fn victim(process: &Process, memory: &MemoryCounters, later: bool) -> VictimInfo
         shmem_rss_kib: memory.shmem_rss_kib,
         pgtables_kib: memory.pgtables_kib,
         oom_score_adj: memory.oom_score_adj,
-        group_kill: later,
         container: owner
             .as_ref()
             .and_then(|owner| assemble::container(owner, Some(&process.comm))),

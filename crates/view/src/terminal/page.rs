@@ -163,12 +163,12 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
 }
 
 /// Columns that a text takes.
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
 /// `text` in at most `room` columns.
-pub(super) fn fit(text: &str, room: usize, unicode: bool) -> String {
+pub(crate) fn fit(text: &str, room: usize, unicode: bool) -> String {
     if columns(text) <= room {
         return text.to_owned();
     }
