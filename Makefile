@@ -3,9 +3,9 @@
 .PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-demo nextest cargo-fuzz install
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-# Debian packages: a C compiler for zstd and SQLite; qemu and the contents of its initramfs for other kernels; the peers
+# Debian packages: a C compiler for zstd and SQLite, clang for the eBPF program; qemu and the contents of its initramfs for other kernels; the peers
 # that benchmarks and tests measure against.
-PACKAGES_BUILD := gcc libc6-dev
+PACKAGES_BUILD := gcc libc6-dev clang libbpf-dev
 PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep xz-utils zstd
 # Seconds for each fuzz target of `make fuzz`.
 FUZZ_SECONDS ?= 10
@@ -45,11 +45,26 @@ install: ## the program, into cargo's bin folder
 
 bench: tools ## the benchmarks, each a ratio in one run (about ten minutes, 3 GiB of disk)
 	cargo build --release -p whodunit -p whodunit-benches
-	./target/release/bench all
+	./target/release/whodunit-benches all
 
 bench-quick:
 	cargo build --release -p whodunit -p whodunit-benches
-	./target/release/bench all --quick
+	./target/release/whodunit-benches all --quick
+
+# One libFuzzer run a target, on what the tests use and on what once broke something.
+FUZZ_TARGETS := scan explain cgroup_path sources forms
+fuzz: ## every fuzz target for a few seconds (FUZZ_SECONDS)
+	cd fuzz && cargo build --release
+	@cd fuzz && for target in $(FUZZ_TARGETS); do \
+	  mkdir -p target/corpus/$$target corpus/$$target; \
+	  echo "fuzz: $$target"; \
+	  $$(ls -d target/*/release/$$target) target/corpus/$$target corpus/$$target ../tests/fixtures \
+	    -dict=kernel.dict -max_len=32768 -timeout=20 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+	    -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+fuzz-long: ## every fuzz target for five minutes
+	$(MAKE) fuzz FUZZ_SECONDS=300
 
 lab: tools ## record real kills again, on this machine and on every kernel of the lab, into target/kernels
 	cargo run -p whodunit-lab -- fixtures target/kernels
