@@ -1,3 +1,4 @@
+//! A damaged report of a real kernel.
 #![no_main]
 
 use whodunit_fuzz::forms::{Damage, holds};

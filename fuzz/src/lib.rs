@@ -11,6 +11,8 @@ pub mod sources;
 // Shared with the parser's tests, so that both hold the same.
 #[path = "../../crates/oom-report/tests/reports/agreement.rs"]
 mod agreement;
+// What a form is expected to show is the tests' business only.
+#[allow(dead_code)]
 #[path = "../../crates/oom-report/tests/reports/line_forms.rs"]
 mod line_forms;
 mod pages;

@@ -352,7 +352,11 @@ impl Scanner {
         let frame = frame::frame(line, prefix, &mut self.scratch);
         self.assembler.feed(&frame, number, cut);
         // Noise teaches nothing: only the lines of a report show what stands before them.
-        if learned.is_some() && self.assembler.is_active() {
+        // Nor does an object that is cut: the whole ones after it are read as objects.
+        let is_prefix = learned
+            .as_ref()
+            .is_some_and(|prefix| !prefix.starts_with(b"{"));
+        if is_prefix && self.assembler.is_active() {
             self.prefix = learned;
         }
     }

@@ -174,6 +174,28 @@ fn lines_that_a_pager_cut_give_no_wrong_numbers() {
 }
 
 #[test]
+fn an_object_that_a_pager_cut_changes_nothing_behind_it() {
+    let object = |text: &str| {
+        format!(
+            "{{\"log\":{},\"stream\":\"stdout\"}}\n",
+            serde_json::to_string(text).unwrap()
+        )
+    };
+    let escaped = CONTAINER_LIMIT.replace("python3", "x\\x0ay");
+    let mut log = String::new();
+    for (_, text) in records(&escaped) {
+        let line = object(&format!("[   17.386487] {text}"));
+        match text.contains("Call Trace") {
+            true => log += &line.replace(":\"stdout\"}", "…"),
+            false => log += &line,
+        }
+    }
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.victims[0].comm, "x\ny");
+    assert_eq!(report.tasks[0].comm, "x\ny");
+}
+
+#[test]
 fn a_cut_mask_is_no_mask() {
     let shown = "app invoked oom-killer: gfp_mask=0xc";
     for log in [format!("[    1.000000] {shown}>\n"), shown.to_owned()] {
