@@ -18,6 +18,7 @@ pub mod script;
 pub mod transcript;
 pub mod truth;
 pub mod vm;
+pub mod vm_program;
 
 /// What staging came to.
 pub type Result<T> = anyhow::Result<T>;
