@@ -81,11 +81,12 @@ impl Assembler {
     }
 
     fn tell(&mut self, report: &OomReport) {
+        let first_line = report.text.first_line();
+        self.told.retain(|(known, _)| *known != first_line);
         if self.told.len() >= TOLD {
             self.told.pop_front();
         }
-        self.told
-            .push_back((report.text.first_line(), report.text.len()));
+        self.told.push_back((first_line, report.text.len()));
     }
 }
 
