@@ -47,7 +47,7 @@ pub struct LiveProcess {
     pub tracer_tgid: Option<u32>,
     /// Threads.
     pub threads: Option<u64>,
-    /// Login shell of a session leader and the like: id of its session.
+    /// Id of its session (setsid): the pid of a login shell, mostly.
     pub session_id: u32,
 }
 

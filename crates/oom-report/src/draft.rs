@@ -56,8 +56,8 @@ pub(crate) struct Draft {
     /// Lines since the last one that belonged here.
     pub(crate) foreign: u32,
     pub(crate) last_boot_us: Option<u64>,
-    /// Longest time between two of its lines: how slowly this kernel prints.
-    pub(crate) slowest_us: u64,
+    /// Longest pause between its latest lines, by an eighth less for each line since: how slowly this kernel prints.
+    pub(crate) pause_us: u64,
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
     columns: Option<Columns>,
@@ -101,7 +101,7 @@ impl Draft {
             origin: frame.believed(),
             foreign: 0,
             last_boot_us: frame.boot_us,
-            slowest_us: 0,
+            pause_us: 0,
             firm: None,
             columns: None,
             pids: Vec::new(),
@@ -138,7 +138,8 @@ impl Draft {
     pub(crate) fn keep(&mut self, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.foreign = 0;
         if let (Some(last), Some(now)) = (self.last_boot_us, frame.boot_us) {
-            self.slowest_us = self.slowest_us.max(now.saturating_sub(last));
+            let faded = self.pause_us - self.pause_us / 8;
+            self.pause_us = faded.max(now.saturating_sub(last));
         }
         self.last_boot_us = frame.boot_us.or(self.last_boot_us);
         match std::str::from_utf8(frame.text) {

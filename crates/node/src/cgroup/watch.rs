@@ -52,7 +52,7 @@ impl CgroupWatch {
             && !unified.counts_memory()
         {
             notes.push(format!(
-                "{}: no cgroup has the memory controller: out-of-memory counts can't be watched",
+                "{}: the kernel has no memory controller there: out-of-memory counts can't be watched",
                 unified.mount().display()
             ));
         }

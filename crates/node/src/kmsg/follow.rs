@@ -5,6 +5,10 @@
 //! For a reader of OOM reports: hand [`Batch::bytes`] to the scanner; while it has a report open, poll with
 //! its `settles_after()` as the timeout, and call its `settle` when that passes without a record. A report is then
 //! told a few milliseconds after the kernel's last line of it, and told again, whole, should a line come later.
+//!
+//! The position to save is the one at which the scanner had nothing open (`settles_after()` is `None`): a run that
+//! ends in the middle of a report then reads it whole again, and none is lost. One that was told since comes again,
+//! with the same incident id.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -47,15 +47,16 @@ const RESTARTS: [&str; 2] = [
     "io.kubernetes.container.restartCount",
     "annotation.io.kubernetes.container.restartCount",
 ];
-/// Says `sandbox` of a pod's pause container.
+/// Where it is said that a container is a pod's pause container, and with which words.
 const KIND: [&str; 4] = [
     "io.cri-containerd.kind",
     "io.kubernetes.cri.container-type",
     "io.kubernetes.cri-o.ContainerType",
     "io.kubernetes.docker.type",
 ];
-/// The name of dockershim's pause container.
-const SANDBOX_NAMES: [&str; 2] = ["POD", "podsandbox"];
+const SANDBOX: [&str; 2] = ["sandbox", "podsandbox"];
+/// The name that dockershim gave to it.
+const SANDBOX_NAME: &str = "POD";
 
 impl Spec {
     pub(super) fn read(json: &[u8]) -> Option<Self> {
@@ -106,9 +107,8 @@ pub(super) fn add_labels(facts: &mut ContainerFacts, labels: &BTreeMap<String, S
     if facts.restart_count.is_none() {
         facts.restart_count = first(&RESTARTS).and_then(|count| count.parse().ok());
     }
-    facts.is_sandbox |= first(&KIND)
-        .is_some_and(|kind| SANDBOX_NAMES.contains(&kind.as_str()) || kind == "sandbox")
-        || first(&NAME[..1]).is_some_and(|name| name == SANDBOX_NAMES[0]);
+    facts.is_sandbox |= first(&KIND).is_some_and(|kind| SANDBOX.contains(&kind.as_str()))
+        || facts.name.as_deref() == Some(SANDBOX_NAME);
 }
 
 /// `linux.cgroupsPath` -> the path in the hierarchy. runc's systemd driver has `slice:prefix:name`, and names the

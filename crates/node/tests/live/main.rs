@@ -10,4 +10,5 @@
 
 mod cgroups;
 mod followed_log;
+mod processes;
 mod stage;

@@ -10,6 +10,7 @@
 mod content;
 mod finding;
 mod machine;
+mod trees;
 
 use std::fs;
 use std::io::{self, Write};

@@ -11,8 +11,9 @@ use crate::draft::{Draft, Stage};
 
 /// Silence after a kill line that ends a report, at least. Group members are printed without a pause
 /// (mm/oom_kill.c: oom_kill_process), so only a preempted kernel makes it longer.
-const QUIET_US: u64 = 2_000;
-/// That many of the longest pauses between the report's own lines.
+const QUIET_US: u64 = 1_000;
+/// That many of the longest pauses between the report's latest lines. A stack's lines come slower than the others,
+/// since the kernel looks each name up.
 const PAUSES: u64 = 3;
 /// And no more than this.
 const QUIET_MAX_US: u64 = 250_000;
@@ -81,11 +82,12 @@ impl Assembler {
     }
 
     fn tell(&mut self, report: &OomReport) {
+        let first_line = report.text.first_line();
+        self.told.retain(|(known, _)| *known != first_line);
         if self.told.len() >= TOLD {
             self.told.pop_front();
         }
-        self.told
-            .push_back((report.text.first_line(), report.text.len()));
+        self.told.push_back((first_line, report.text.len()));
     }
 }
 
@@ -96,7 +98,10 @@ fn is_ended(draft: &Draft) -> bool {
 
 fn quiet_us(draft: &Draft) -> u64 {
     if is_ended(draft) && draft.firm.is_none() {
-        (draft.slowest_us.saturating_mul(PAUSES)).clamp(QUIET_US, QUIET_MAX_US)
+        draft
+            .pause_us
+            .saturating_mul(PAUSES)
+            .clamp(QUIET_US, QUIET_MAX_US)
     } else {
         GAP_US
     }

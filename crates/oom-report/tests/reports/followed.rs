@@ -124,3 +124,36 @@ fn a_slow_console_stretches_the_wait() {
     assert!(quiet >= Duration::from_millis(40), "{quiet:?}");
     assert!(quiet <= Duration::from_millis(250), "{quiet:?}");
 }
+
+#[test]
+fn a_report_that_is_told_again_and_again_makes_no_other_come_twice() {
+    let quiet = Duration::from_millis(250);
+    let mut scanner = Scanner::new(assumptions());
+    follow(&mut scanner, CONTAINER_LIMIT);
+    assert_eq!(settle(&mut scanner, quiet).len(), 1);
+    let killed = GROUP.find("Killed process").unwrap();
+    let members = killed + GROUP[killed..].find('\n').unwrap() + 1;
+    let members = members + GROUP[members..].find('\n').unwrap() + 1;
+    follow(&mut scanner, &GROUP[..members]);
+    assert_eq!(settle(&mut scanner, quiet).len(), 1);
+    let last_us: u64 = GROUP[..members]
+        .lines()
+        .last()
+        .and_then(|line| line.split(',').nth(2)?.parse().ok())
+        .unwrap();
+    for member in 0..100 {
+        let line = format!(
+            "3,{},{},-;Memory cgroup out of memory: Killed process {} (m) total-vm:8kB, anon-rss:4kB, file-rss:0kB, \
+             shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\n",
+            90_000 + member,
+            last_us + 300 * member,
+            50_000 + member
+        );
+        follow(&mut scanner, &line);
+        let again = settle(&mut scanner, quiet);
+        assert_eq!(again.len(), 1, "member {member}");
+        assert_eq!(again[0].victims.len() as u64, member + 2);
+    }
+    assert!(settle(&mut scanner, quiet).is_empty());
+    scanner.finish(&mut |report| panic!("handed over again: {report:?}"));
+}

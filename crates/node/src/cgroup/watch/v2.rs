@@ -81,10 +81,13 @@ impl V2 {
         self.cgroups.len()
     }
 
+    /// Whether memory is controlled here. Not so where v1 has the controller, or the kernel was told to have none.
     pub(super) fn counts_memory(&self) -> bool {
-        self.watches
-            .values()
-            .any(|(what, _)| matches!(what, What::Events(_)))
+        std::fs::read_to_string(self.mount.join("cgroup.controllers")).is_ok_and(|controllers| {
+            controllers
+                .split_whitespace()
+                .any(|controller| controller == "memory")
+        })
     }
 
     pub(super) fn read(
