@@ -1,5 +1,6 @@
 //! Many deaths: ordinary ones that nobody is accused of, storms, and a buffer that is too small for one.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use whodunit_case::fact::Fact;
 use whodunit_trace::{Options, Tracer};
 
@@ -10,6 +11,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("a_thousand_ordinary_deaths", a_thousand_ordinary_deaths),
     ("a_storm_of_kills", a_storm_of_kills),
     ("losses_are_counted", losses_are_counted),
+    ("the_descriptor_wakes", the_descriptor_wakes),
 ];
 
 /// Signals by `parent` and ends of its children, `(signals, ends)` as numbers of the signal.
@@ -121,6 +123,31 @@ fn losses_are_counted() -> anyhow::Result<()> {
         "ends and marks: {losses:?}"
     );
     Ok(())
+}
+
+/// Who waits for the tracer's descriptor is woken by a kill, and not before. Other processes of the machine may send
+/// signals meanwhile: their facts are taken and it waits on.
+fn the_descriptor_wakes() -> anyhow::Result<()> {
+    let mut scene = scene()?;
+    let victim = Actor::new("victim", &["sleep"]);
+    let pid = victim.pid();
+    let mut killer = Actor::new("assassin", &["kill", "9", &pid.to_string()]);
+    scene.drain();
+    killer.go();
+    loop {
+        let mut ready = [PollFd::from_borrowed_fd(scene.fd(), PollFlags::IN)];
+        let patience = Timespec {
+            tv_sec: 20,
+            tv_nsec: 0,
+        };
+        assert_eq!(poll(&mut ready, Some(&patience))?, 1, "nobody was woken");
+        assert!(scene.drain() > 0, "woken for nothing");
+        let of_victim =
+            |fact: &Fact| matches!(fact, Fact::Signal(signal) if signal.target.tgid == pid);
+        if scene.facts.iter().any(of_victim) {
+            return Ok(());
+        }
+    }
 }
 
 fn boot_ns(fact: &Fact) -> u64 {
