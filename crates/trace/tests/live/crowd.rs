@@ -1,4 +1,5 @@
-//! Many deaths: ordinary ones that nobody is accused of, storms, and a buffer that is too small for one.
+//! Many deaths: ordinary ones that nobody is accused of, storms, and a buffer that is too small for one; and how the
+//! tracer starts and wakes.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use whodunit_case::fact::Fact;
@@ -12,6 +13,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("a_storm_of_kills", a_storm_of_kills),
     ("losses_are_counted", losses_are_counted),
     ("the_descriptor_wakes", the_descriptor_wakes),
+    ("who_may_not_trace_is_told", who_may_not_trace_is_told),
 ];
 
 /// Signals by `parent` and ends of its children, `(signals, ends)` as numbers of the signal.
@@ -61,12 +63,7 @@ fn a_storm_of_kills() -> anyhow::Result<()> {
     let mut scene = scene()?;
     let before = scene.losses();
     storm.go();
-    let ended = std::thread::spawn(move || storm.wait());
-    while !ended.is_finished() {
-        scene.drain();
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    assert!(ended.join().unwrap().success());
+    assert!(storm.wait_in(&mut scene).success());
     scene.drain();
     let (signals, ends) = of_children(&scene.facts, pid);
     assert_eq!(scene.losses(), before, "losses");
@@ -96,9 +93,10 @@ fn losses_are_counted() -> anyhow::Result<()> {
     scene.drain();
     let before = scene.facts.len();
     let first_boot_ns = scene.facts.iter().map(boot_ns).max().unwrap_or(0);
-    let storm = Actor::new("storm", &["storm", "200"]);
+    let mut storm = Actor::new("storm", &["storm", "200"]);
     let pid = storm.pid();
-    assert!(storm.act().success());
+    storm.go();
+    assert!(storm.wait_in(&mut scene).success());
     scene.drain();
     let losses = small.losses()?;
     let mut has = Vec::new();
@@ -148,6 +146,19 @@ fn the_descriptor_wakes() -> anyhow::Result<()> {
             return Ok(());
         }
     }
+}
+
+fn who_may_not_trace_is_told() -> anyhow::Result<()> {
+    let user = Actor::new("user", &["trace-as-user", "65534"]);
+    for part in [
+        "does not let this process",
+        "CAP_BPF",
+        "CAP_PERFMON",
+        "root",
+    ] {
+        assert!(user.line.contains(part), "{}", user.line);
+    }
+    Ok(())
 }
 
 fn boot_ns(fact: &Fact) -> u64 {

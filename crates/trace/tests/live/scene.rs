@@ -148,6 +148,8 @@ pub(crate) fn mark_of(tgid: u32) -> OomMark {
 pub(crate) struct Actor {
     child: Child,
     cue: Option<ChildStdin>,
+    /// What it said when it was ready.
+    pub(crate) line: String,
 }
 
 impl Actor {
@@ -173,6 +175,7 @@ impl Actor {
         Self {
             cue: child.stdin.take(),
             child,
+            line,
         }
     }
 
@@ -195,8 +198,26 @@ impl Actor {
         self.wait()
     }
 
+    /// Takes facts meanwhile: what others do on the machine must not fill the buffer.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            scene().unwrap().drain();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// As [`Actor::wait`], for who has the scene in hand.
+    pub(crate) fn wait_in(&mut self, scene: &mut Scene) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            scene.drain();
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
