@@ -283,6 +283,7 @@ struct pt_regs___arm64 {
 /* include/uapi/asm-generic/resource.h */
 #define RLIMIT_CPU 0
 
+#define EEXIST 17
 #define SIGKILL 9
 #define SIGTERM 15
 

@@ -534,7 +534,8 @@ int process_ended(u64 *ctx)
 	    !bpf_map_lookup_elem(&targets, &identity))
 		return 0;
 	u8 yes = 1;
-	if (bpf_map_update_elem(&ended, &identity, &yes, BPF_NOEXIST) == -17 /* EEXIST */)
+	// Before 6.4 the verifier calls a function that returns an int in place of the helper: the upper half is not set.
+	if ((int)bpf_map_update_elem(&ended, &identity, &yes, BPF_NOEXIST) == -EEXIST)
 		return 0;
 	bpf_map_delete_elem(&targets, &identity);
 

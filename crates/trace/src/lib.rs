@@ -2,7 +2,7 @@
 //! facts ([`record::read`]).
 //!
 //! Facts come from `signal:signal_generate` (SIGKILL and SIGTERM, in the sender's context), `oom:mark_victim` and
-//! `sched:sched_process_exit`. Nothing here judges, reads /proc or waits: the caller polls [`Tracer::fd`].
+//! `sched:sched_process_exit`. Nothing here judges, waits, or reads /proc of others: the caller polls [`Tracer::fd`].
 //!
 //! Known limits: an interrupt that sends a signal (sysrq by keyboard) does so in the context of whatever task it
 //! interrupted; arguments that are not resident in memory are not read; a process that ends by exit(2) of its last

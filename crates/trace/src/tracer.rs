@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
@@ -43,6 +43,9 @@ pub struct Losses {
     pub exits: u64,
     /// Marks of the OOM killer that did.
     pub marks: u64,
+    /// Events that the kernel showed to no program because the same program was at work on that processor (counted
+    /// since 5.12): of which kind is not known.
+    pub skipped: u64,
     /// Records that could not be understood.
     pub unreadable: u64,
 }
@@ -50,7 +53,7 @@ pub struct Losses {
 impl Losses {
     /// All of them.
     pub fn total(self) -> u64 {
-        self.signals + self.exits + self.marks + self.unreadable
+        self.signals + self.exits + self.marks + self.skipped + self.unreadable
     }
 }
 
@@ -61,7 +64,7 @@ pub struct Tracer {
     unreadable: u64,
     page_bytes: u64,
     /// Holds the programs and their attachments.
-    _programs: Ebpf,
+    programs: Ebpf,
 }
 
 impl fmt::Debug for Tracer {
@@ -120,7 +123,7 @@ impl Tracer {
             losses,
             unreadable: 0,
             page_bytes,
-            _programs: programs,
+            programs,
         };
         let abilities = Abilities {
             signals,
@@ -151,7 +154,7 @@ impl Tracer {
         count
     }
 
-    /// What was lost since the start.
+    /// What was lost since the start. Reads a map and a small file for each program: not for every record.
     ///
     /// # Errors
     /// When the kernel does not give its counters.
@@ -167,9 +170,34 @@ impl Tracer {
             signals: of(0)?,
             exits: of(1)?,
             marks: of(2)?,
+            skipped: self.skipped()?,
             unreadable: self.unreadable,
         })
     }
+
+    /// Sum of `recursion_misses` of the programs, which the kernel tells of their descriptors.
+    fn skipped(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for (_, program) in self.programs.programs() {
+            // One that was refused has no descriptor.
+            let Ok(fd) = program.fd() else { continue };
+            let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+            sum += recursion_misses(&text).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+}
+
+/// From the text of a program's fdinfo; older kernels have no such line.
+fn recursion_misses(fdinfo: &str) -> Option<u64> {
+    fdinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("recursion_misses:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn attach(programs: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Ability {
@@ -207,5 +235,19 @@ fn allow_locked_memory() {
             maximum: None,
         };
         let _ = setrlimit(Resource::Memlock, no_limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recursion_misses;
+
+    #[test]
+    fn skipped_events_are_read_from_fdinfo() {
+        // Linux 6.18.
+        let text =
+            "pos:\t0\nprog_type:\t26\nrun_cnt:\t0\nrecursion_misses:\t12\nverified_insns:\t92\n";
+        assert_eq!(recursion_misses(text), Some(12));
+        assert_eq!(recursion_misses("pos:\t0\nprog_type:\t26\n"), None);
     }
 }

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use whodunit_trace::{Options, Tracer};
+
 /// Plays the part and ends the process.
 pub(crate) fn play(words: &[String]) -> ! {
     let mut words = words.iter().map(String::as_str);
@@ -67,6 +69,13 @@ pub(crate) fn play(words: &[String]) -> ! {
             await_go("");
             // SAFETY: plain system call.
             unsafe { libc::kill(numbers[2], numbers[1]) };
+            leave(0);
+        }
+        "trace-as-user" => {
+            // SAFETY: plain system call.
+            assert_eq!(unsafe { libc::setuid(numbers[0].unsigned_abs()) }, 0);
+            let why = Tracer::start(Options::default()).expect_err("tracing is for root");
+            await_go(&why.to_string());
             leave(0);
         }
         "exit" => {

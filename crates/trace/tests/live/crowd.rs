@@ -1,5 +1,7 @@
-//! Many deaths: ordinary ones that nobody is accused of, storms, and a buffer that is too small for one.
+//! Many deaths: ordinary ones that nobody is accused of, storms, and a buffer that is too small for one; and how the
+//! tracer starts and wakes.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use whodunit_case::fact::Fact;
 use whodunit_trace::{Options, Tracer};
 
@@ -10,6 +12,8 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("a_thousand_ordinary_deaths", a_thousand_ordinary_deaths),
     ("a_storm_of_kills", a_storm_of_kills),
     ("losses_are_counted", losses_are_counted),
+    ("the_descriptor_wakes", the_descriptor_wakes),
+    ("who_may_not_trace_is_told", who_may_not_trace_is_told),
 ];
 
 /// Signals by `parent` and ends of its children, `(signals, ends)` as numbers of the signal.
@@ -59,12 +63,7 @@ fn a_storm_of_kills() -> anyhow::Result<()> {
     let mut scene = scene()?;
     let before = scene.losses();
     storm.go();
-    let ended = std::thread::spawn(move || storm.wait());
-    while !ended.is_finished() {
-        scene.drain();
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    assert!(ended.join().unwrap().success());
+    assert!(storm.wait_in(&mut scene).success());
     scene.drain();
     let (signals, ends) = of_children(&scene.facts, pid);
     assert_eq!(scene.losses(), before, "losses");
@@ -94,9 +93,10 @@ fn losses_are_counted() -> anyhow::Result<()> {
     scene.drain();
     let before = scene.facts.len();
     let first_boot_ns = scene.facts.iter().map(boot_ns).max().unwrap_or(0);
-    let storm = Actor::new("storm", &["storm", "200"]);
+    let mut storm = Actor::new("storm", &["storm", "200"]);
     let pid = storm.pid();
-    assert!(storm.act().success());
+    storm.go();
+    assert!(storm.wait_in(&mut scene).success());
     scene.drain();
     let losses = small.losses()?;
     let mut has = Vec::new();
@@ -120,6 +120,44 @@ fn losses_are_counted() -> anyhow::Result<()> {
         count(seen, false),
         "ends and marks: {losses:?}"
     );
+    Ok(())
+}
+
+/// Who waits for the tracer's descriptor is woken by a kill, and not before. Other processes of the machine may send
+/// signals meanwhile: their facts are taken and it waits on.
+fn the_descriptor_wakes() -> anyhow::Result<()> {
+    let mut scene = scene()?;
+    let victim = Actor::new("victim", &["sleep"]);
+    let pid = victim.pid();
+    let mut killer = Actor::new("assassin", &["kill", "9", &pid.to_string()]);
+    scene.drain();
+    killer.go();
+    loop {
+        let mut ready = [PollFd::from_borrowed_fd(scene.fd(), PollFlags::IN)];
+        let patience = Timespec {
+            tv_sec: 20,
+            tv_nsec: 0,
+        };
+        assert_eq!(poll(&mut ready, Some(&patience))?, 1, "nobody was woken");
+        assert!(scene.drain() > 0, "woken for nothing");
+        let of_victim =
+            |fact: &Fact| matches!(fact, Fact::Signal(signal) if signal.target.tgid == pid);
+        if scene.facts.iter().any(of_victim) {
+            return Ok(());
+        }
+    }
+}
+
+fn who_may_not_trace_is_told() -> anyhow::Result<()> {
+    let user = Actor::new("user", &["trace-as-user", "65534"]);
+    for part in [
+        "does not let this process",
+        "CAP_BPF",
+        "CAP_PERFMON",
+        "root",
+    ] {
+        assert!(user.line.contains(part), "{}", user.line);
+    }
     Ok(())
 }
 

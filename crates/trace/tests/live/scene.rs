@@ -1,6 +1,7 @@
 //! The tracer that all tests of a process share, the facts that it told so far, and the cast.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -58,9 +59,14 @@ pub(crate) fn scene() -> anyhow::Result<MutexGuard<'static, Scene>> {
 }
 
 impl Scene {
-    pub(crate) fn drain(&mut self) {
+    /// How many facts came.
+    pub(crate) fn drain(&mut self) -> usize {
         let facts = &mut self.facts;
-        self.tracer.drain(&mut |fact| facts.push(fact));
+        self.tracer.drain(&mut |fact| facts.push(fact))
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.tracer.fd()
     }
 
     pub(crate) fn losses(&self) -> Losses {
@@ -142,6 +148,8 @@ pub(crate) fn mark_of(tgid: u32) -> OomMark {
 pub(crate) struct Actor {
     child: Child,
     cue: Option<ChildStdin>,
+    /// What it said when it was ready.
+    pub(crate) line: String,
 }
 
 impl Actor {
@@ -167,6 +175,7 @@ impl Actor {
         Self {
             cue: child.stdin.take(),
             child,
+            line,
         }
     }
 
@@ -189,8 +198,26 @@ impl Actor {
         self.wait()
     }
 
+    /// Takes facts meanwhile: what others do on the machine must not fill the buffer.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            scene().unwrap().drain();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// As [`Actor::wait`], for who has the scene in hand.
+    pub(crate) fn wait_in(&mut self, scene: &mut Scene) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            scene.drain();
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
