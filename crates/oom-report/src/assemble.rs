@@ -19,9 +19,9 @@ const PATIENCE: u32 = 512;
 /// The same after the kill line: group members and the reaper follow at once.
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
-const GAP_US: u64 = 10_000_000;
+pub(crate) const GAP_US: u64 = 10_000_000;
 /// A report whose last line is longer ago is not one that runs beside the next.
-const PAUSE_US: u64 = 1_000_000;
+pub(crate) const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.
 const WAITING: usize = 16;
 /// Victims remembered, to know a quoted kill line when it comes.
@@ -44,6 +44,8 @@ pub(crate) struct Assembler {
     waiting: VecDeque<OomReport>,
     ready: VecDeque<OomReport>,
     remembered: VecDeque<Remembered>,
+    /// The kernel's clock at the last line of the report that ended last.
+    last_boot_us: Option<u64>,
     /// Two reports run into each other: kills since then, and what may say more of them.
     tangle: Option<Tangle>,
     /// The lines come from before a needle: any part of a report may open one.
@@ -75,6 +77,13 @@ impl Assembler {
     /// Whether the next line matters even when it holds no needle.
     pub(crate) fn is_active(&self) -> bool {
         !self.drafts.is_empty()
+    }
+
+    /// Whether a line of that time is too long after the last report's end to have run into it.
+    pub(crate) fn is_long_after_last(&self, boot_us: Option<u64>) -> bool {
+        self.last_boot_us
+            .zip(boot_us)
+            .is_some_and(|(last, now)| now.saturating_sub(last) > PAUSE_US)
     }
 
     /// The next finished report.
@@ -665,6 +674,7 @@ impl Assembler {
             return;
         }
         let draft = self.drafts.remove(at);
+        self.last_boot_us = draft.last_boot_us;
         if self.drafts.is_empty() {
             self.tangle = None;
         }

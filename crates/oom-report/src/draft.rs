@@ -8,6 +8,7 @@ mod system;
 
 use smol_str::SmolStr;
 
+use crate::assemble::PAUSE_US;
 use crate::cursor::text;
 use crate::frame::{Frame, Origin};
 use crate::kernel::kill::{Cause, ConstraintLine, Killed};
@@ -113,7 +114,13 @@ impl Draft {
             (Some(ours), Some(theirs)) => ours.as_bytes() == theirs,
             _ => true,
         };
-        frame.believed() == self.origin
+        // One kernel's clock does not go back: an earlier line is another machine's, or of another report.
+        let goes_back = self
+            .last_boot_us
+            .zip(frame.boot_us)
+            .is_some_and(|(last, now)| last.saturating_sub(now) > PAUSE_US);
+        !goes_back
+            && frame.believed() == self.origin
             && same(&self.host, frame.host)
             && same(&self.caller, frame.caller)
             && frame.framed == (self.origin != Origin::Unverified || frame.framed)

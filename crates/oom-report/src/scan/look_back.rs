@@ -1,6 +1,7 @@
 //! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
 
 use super::{Position, Scanner};
+use crate::assemble::GAP_US;
 use crate::frame;
 use crate::kernel::{self, KernelLine, memcg};
 
@@ -33,7 +34,21 @@ impl Scanner {
             .or_else(|| self.prefix.clone());
         // A needle in a line that opens nothing proves nothing of the lines before.
         let frame = frame::frame(opener, prefix.as_deref(), &mut self.scratch);
-        if frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens() {
+        let line = kernel::read(frame.text, false);
+        if frame.believed() == frame::Origin::Other || !line.opens() {
+            return;
+        }
+        // What a kernel prints just before these opens a report itself. A body without it is this one's only where
+        // lines were picked out (`grep memory`), and with a report just before, nothing shows whose it is.
+        let after_decision = matches!(
+            line,
+            KernelLine::Killed(_)
+                | KernelLine::Sharing { .. }
+                | KernelLine::Reaped(_)
+                | KernelLine::ReapFailed { .. }
+        );
+        let clock_us = frame.boot_us;
+        if after_decision && position.floor > 0 && !self.assembler.is_long_after_last(clock_us) {
             return;
         }
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));
@@ -53,7 +68,8 @@ impl Scanner {
             }
             let line = bytes.get(start..at - 1).unwrap_or_default();
             at = start;
-            match self.is_body(line.strip_suffix(b"\r").unwrap_or(line), prefix.as_deref()) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            match self.is_body(line, prefix.as_deref(), clock_us) {
                 Body::Part => {
                     earliest = start;
                     earliest_lines = count as u64;
@@ -70,10 +86,14 @@ impl Scanner {
         }
     }
 
-    fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>) -> Body {
+    fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>, clock_us: Option<u64>) -> Body {
         let learned = self.prefix_if_needed(line, false);
         let frame = frame::frame(line, learned.as_deref().or(prefix), &mut self.scratch);
         if frame.believed() == frame::Origin::Other {
+            return Body::Foreign;
+        }
+        let apart_us = clock_us.zip(frame.boot_us).map(|(one, other)| one.abs_diff(other));
+        if apart_us.is_some_and(|apart| apart > GAP_US) {
             return Body::Foreign;
         }
         match kernel::read(frame.text, false) {
