@@ -93,6 +93,7 @@ impl Assembler {
 
     /// Takes one line. `cut`: the line ends before its line end was seen.
     pub(crate) fn feed(&mut self, frame: &Frame<'_>, number: u64, cut: bool) {
+        let cut = cut || frame.cut;
         let line = kernel::read(frame.text, cut);
         if frame.believed() == Origin::Other {
             if line.opens() {
@@ -482,7 +483,8 @@ impl Assembler {
                     .as_ref()
                     .is_some_and(|trigger| trigger.pid == Some(killed.pid))
         };
-        let at = match self.drafts.iter().position(own) {
+        let only = self.drafts.iter().filter(|draft| own(draft)).count() == 1;
+        let at = match self.drafts.iter().position(own).filter(|_| only) {
             Some(at) => at,
             None => {
                 let at = self.open(frame);

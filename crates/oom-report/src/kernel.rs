@@ -12,6 +12,9 @@ pub(crate) mod trigger;
 
 use crate::report::Outcome;
 
+/// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
+pub(crate) const COMM_BYTES: usize = 15;
+
 /// What one line of kernel text says. `Other` is not part of a report, as far as the line alone shows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum KernelLine<'a> {

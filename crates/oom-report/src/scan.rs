@@ -9,7 +9,7 @@ mod parallel;
 use crate::anchor::Hit;
 use crate::assemble::{Assembler, Ignored};
 use crate::frame::{self, Scratch, embedded, journal_export};
-use crate::kernel::{self, KernelLine};
+use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
 
@@ -22,8 +22,6 @@ const KEPT_BEHIND: usize = 256 * 1024;
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// A journal entry is looked for no further back than this.
 const LONGEST_ENTRY: usize = 128 * 1024;
-/// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
-const COMM_BYTES: usize = 15;
 
 /// Finds the reports of one log. Give it the whole bytes once ([`Scanner::scan`]) or chunks ([`Scanner::push`]).
 ///
@@ -223,7 +221,7 @@ impl Scanner {
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
                 position.offset = start;
-                self.look_back(bytes, hit.offset, position);
+                self.look_back(bytes, position);
                 // A needle in an entry or a line that opens nothing: on behind it.
                 if !self.step(bytes, end, position, last) {
                     break;
@@ -298,6 +296,11 @@ impl Scanner {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
+        if number == 1
+            && let Some(frame) = frame::rest_of_object(line, &mut self.scratch)
+        {
+            return self.assembler.feed(&frame, number, cut);
+        }
         let learned = self.prefix_if_needed(line, cut);
         let prefix = learned.as_deref().or(self.prefix.as_deref());
         let frame = frame::frame(line, prefix, &mut self.scratch);

@@ -9,6 +9,10 @@ use crate::cursor::Cursor;
 const STARTS: &[&[u8]] = &[
     b"Memory cgroup out of memory: Kill",
     b"Out of memory: Kill",
+    b"Out of memory (oom_kill_allocating_task): Kill",
+    b"Out of memory and no killable processes",
+    b"[ pid ]   uid  tgid total_vm ",
+    b"[  pid  ]   uid  tgid total_vm ",
     b"oom-kill:constraint=",
     b"oom_reaper: reaped process ",
     b"oom_reaper: unable to reap ",

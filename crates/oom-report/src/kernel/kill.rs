@@ -1,6 +1,6 @@
 //! The decision: constraint, kill, group and reaper lines (mm/oom_kill.c, mm/memcontrol.c).
 
-use super::KernelLine;
+use super::{COMM_BYTES, KernelLine};
 use crate::cursor::{Cursor, contains};
 use crate::report::Outcome;
 
@@ -68,6 +68,9 @@ pub(crate) struct ReapedLine<'a> {
     pub(crate) file_rss_kib: Option<u64>,
     pub(crate) shmem_rss_kib: Option<u64>,
 }
+
+/// What follows the name in a kill line.
+const NAME_END: &[u8] = b") total-vm:";
 
 /// Reads any of the lines of this file.
 pub(crate) fn read(text: &[u8], cut: bool) -> Option<KernelLine<'_>> {
@@ -213,7 +216,12 @@ fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
 
 fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine<'_>> {
     let mut rest = cursor;
-    let (pid, comm, uid) = if let Some((pid, comm)) = read_process(&mut rest, b") total-vm:") {
+    let (pid, comm, uid) = if let Some((pid, comm)) = read_process(&mut rest, NAME_END) {
+        // A name may hold the kernel's own words: where the cut is near, the real end of the name may be behind it.
+        let shown = comm.len() + NAME_END.len() + rest.0.len();
+        if cut && comm.len() + NAME_END.len() <= COMM_BYTES && shown < COMM_BYTES + NAME_END.len() {
+            return None;
+        }
         (pid, comm, None)
     } else {
         // RHEL 7: `Killed process 123 (java), UID 1000, total-vm:...`
@@ -233,6 +241,9 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                 }
                 rest = cursor;
                 let (pid, comm) = read_process(&mut rest, b")")?;
+                if cut && comm.is_empty() {
+                    return None;
+                }
                 let killed = Killed {
                     pid,
                     comm,

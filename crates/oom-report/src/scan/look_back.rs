@@ -14,17 +14,11 @@ const TOLERATED: usize = 16;
 impl Scanner {
     /// Moves `position` (at the line of a needle) back to the first line of the same report. Only for lines, not for
     /// journal entries; a header needs none, since it is the first.
-    pub(super) fn look_back(&mut self, bytes: &[u8], needle: usize, position: &mut Position) {
+    pub(super) fn look_back(&mut self, bytes: &[u8], position: &mut Position) {
         let Some(line) = bytes.get(position.offset..) else {
             return;
         };
-        if super::is_entry(line)
-            || memchr::memmem::find(
-                bytes.get(position.offset..needle + 12).unwrap_or_default(),
-                b"invoked oom-killer",
-            )
-            .is_some()
-        {
+        if super::is_entry(line) {
             return;
         }
         let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -35,7 +29,11 @@ impl Scanner {
         // A needle in a line that opens nothing proves nothing of the lines before.
         let frame = frame::frame(opener, prefix.as_deref(), &mut self.scratch);
         let line = kernel::read(frame.text, false);
-        if frame.believed() == frame::Origin::Other || !line.opens() {
+        // A header is the first line of its report.
+        if frame.believed() == frame::Origin::Other
+            || !line.opens()
+            || matches!(line, KernelLine::Header(_))
+        {
             return;
         }
         // What a kernel prints just before these opens a report itself. A body without it is this one's only where
@@ -92,7 +90,9 @@ impl Scanner {
         if frame.believed() == frame::Origin::Other {
             return Body::Foreign;
         }
-        let apart_us = clock_us.zip(frame.boot_us).map(|(one, other)| one.abs_diff(other));
+        let apart_us = clock_us
+            .zip(frame.boot_us)
+            .map(|(one, other)| one.abs_diff(other));
         if apart_us.is_some_and(|apart| apart > GAP_US) {
             return Body::Foreign;
         }
