@@ -310,7 +310,13 @@ impl Assembler {
                 let over = self
                     .draft(at)
                     .is_some_and(|draft| draft.stage == Stage::Killed);
-                if over && line.opens() {
+                if self
+                    .draft(at)
+                    .is_some_and(|draft| draft.goes_on_after_kill(line))
+                {
+                    self.take_back_kill(at);
+                    self.grow_impatient();
+                } else if over && line.opens() {
                     // The next report, its header lost.
                     self.conclude(at);
                     self.body(line, frame, number, cut);
@@ -383,6 +389,22 @@ impl Assembler {
             }
         });
         true
+    }
+
+    /// A report goes on after the kill line it was given: that one was another's, whose lines may follow too.
+    fn take_back_kill(&mut self, at: usize) {
+        let Some(draft) = self.drafts.get_mut(at) else {
+            return;
+        };
+        let mut apart = draft.split_victims();
+        for draft in [&mut *draft, &mut apart] {
+            draft.report.doubts.push((Doubt::Interleaved, None));
+        }
+        self.drafts.push(apart);
+        self.tangle = Some(Tangle {
+            kills: 1,
+            ..Tangle::default()
+        });
     }
 
     /// Takes back what the reports that run into each other got since the second began.

@@ -18,8 +18,8 @@ use crate::kernel::trigger::{CpuLine, Header};
 use crate::kernel::{KernelLine, memcg};
 use crate::kernel_version::KernelVersion;
 use crate::report::{
-    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, StatUnit,
-    Trigger, Victim,
+    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, Stamp,
+    StatUnit, Trigger, Victim,
 };
 use crate::time::Assumptions;
 
@@ -59,6 +59,8 @@ pub(crate) struct Draft {
     pub(crate) last_boot_us: Option<u64>,
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
+    /// The kill line came where more of the report was to come.
+    killed_early: bool,
     columns: Option<Columns>,
     /// Rows of memory.stat may follow.
     stats_open: bool,
@@ -99,6 +101,7 @@ impl Draft {
             foreign: 0,
             last_boot_us: frame.boot_us,
             firm: None,
+            killed_early: false,
             columns: None,
             stats_open: false,
             slab_open: false,
@@ -257,7 +260,8 @@ impl Draft {
                 }
                 let index = self.enter(Stage::Memory, frame, number);
                 let memcg = self.memcg();
-                memcg.path = Some(text(limit));
+                // Alibaba's kernels print the line for the machine's shortage too.
+                memcg.path = Some(text(limit)).filter(|limit| limit != "host");
                 memcg.victim_path = Some(text(victim));
                 memcg.path_line = Some(index);
                 Taken::Yes
@@ -337,7 +341,7 @@ impl Draft {
         let comm = match header
             .comm
             .iter()
-            .rposition(|byte| matches!(byte, b']' | b'"'))
+            .rposition(|byte| matches!(byte, b']' | b'"' | b';'))
         {
             Some(at) if !frame.framed => header
                 .comm
@@ -358,6 +362,7 @@ impl Draft {
         trigger.gfp_mask = header.gfp_mask;
         trigger.gfp_flags = header
             .gfp_flags
+            .filter(|flags| !flags.is_empty())
             .map(|flags| flags.split(|byte| *byte == b'|').map(text).collect())
             .unwrap_or_default();
         trigger.order = header.order;
@@ -588,6 +593,7 @@ impl Draft {
 
     /// Adds the process that a `Killed process` line names; says whether it belongs to this report.
     pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
+        self.killed_early = (Stage::Header..Stage::Memory).contains(&self.stage);
         self.stage = Stage::Killed;
         self.note_cause(killed.cause);
         let group_kill = self
@@ -667,6 +673,54 @@ impl Draft {
             trigger.pid = None;
         }
         self.stage = self.stage.min(Stage::Header);
+    }
+
+    /// Whether the line shows that the kill line taken was another report's: this one goes on without it.
+    pub(crate) fn goes_on_after_kill(&self, line: &KernelLine<'_>) -> bool {
+        self.stage == Stage::Killed
+            && self.killed_early
+            && matches!(
+                line,
+                KernelLine::Cpuset { .. }
+                    | KernelLine::Cpu(_)
+                    | KernelLine::Hardware(_)
+                    | KernelLine::StackMark
+                    | KernelLine::StackFrame(_)
+                    | KernelLine::Registers
+                    | KernelLine::TaskIn { .. }
+                    | KernelLine::Usage(_)
+                    | KernelLine::Stats(_)
+                    | KernelLine::ShowMem(_)
+                    | KernelLine::TasksState
+            )
+    }
+
+    /// Takes the victims out, with their lines, as a report of their own.
+    pub(crate) fn split_victims(&mut self) -> Self {
+        let mut apart = self.clone();
+        let mut victims = std::mem::take(&mut self.report.victims);
+        apart.report = OomReport {
+            provenance: self.report.provenance,
+            time: Stamp {
+                boot_us: self.last_boot_us,
+                ..self.report.time
+            },
+            node: self.report.node.clone(),
+            boot_id: self.report.boot_id.clone(),
+            ..OomReport::default()
+        };
+        for victim in &mut victims {
+            for index in &mut victim.lines {
+                if let Some((number, text)) = self.report.text.get(*index) {
+                    *index = apart.report.text.push(number, text);
+                }
+            }
+        }
+        apart.report.victims = victims;
+        self.forget_body();
+        self.cause = Cause::Unsaid;
+        self.killed_early = false;
+        apart
     }
 
     /// Whether all sections before the kill line are there.

@@ -115,7 +115,7 @@ pub(crate) fn read(text: &[u8], cut: bool) -> KernelLine<'_> {
     };
     match text.first() {
         Some(b'[') => read_bracket(text, cut),
-        Some(b' ' | b'\t' | b'<' | b'?') => read_indented(text),
+        Some(b' ' | b'\t' | b'<' | b'?') => read_indented(text, cut),
         Some(first) => read_text(*first, text, cut),
         None => KernelLine::Other,
     }
@@ -136,7 +136,7 @@ fn read_bracket(text: &[u8], cut: bool) -> KernelLine<'_> {
     trigger::read_stack(text).unwrap_or(KernelLine::Other)
 }
 
-fn read_indented(text: &[u8]) -> KernelLine<'_> {
+fn read_indented(text: &[u8], cut: bool) -> KernelLine<'_> {
     if let Some(line) = trigger::read_stack(text) {
         return line;
     }
@@ -146,7 +146,8 @@ fn read_indented(text: &[u8]) -> KernelLine<'_> {
     }
     match trimmed.first() {
         // Some forms indent the whole text.
-        Some(first) if !trimmed.starts_with(b"<") => read_text(*first, trimmed, false),
+        Some(b'[') => read_bracket(trimmed, cut),
+        Some(first) if !trimmed.starts_with(b"<") => read_text(*first, trimmed, cut),
         _ => KernelLine::Other,
     }
 }

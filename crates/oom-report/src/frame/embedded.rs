@@ -4,6 +4,7 @@
 //! the kernel's own words begin. Nothing found here is believed more than a syslog tag.
 
 use crate::cursor::Cursor;
+use crate::kernel::COMM_BYTES;
 
 /// Kernel texts that open a report and begin with fixed words.
 const STARTS: &[&[u8]] = &[
@@ -18,6 +19,9 @@ const STARTS: &[&[u8]] = &[
     b"oom_reaper: unable to reap ",
     b"memory: usage ",
 ];
+
+/// What a shipper's prefix ends with.
+const SEPARATORS: [&[u8]; 4] = [b"| ", b": ", b"] ", b"\t"];
 
 /// Length of what stands before the line proper; `None` when nothing of the kind is found.
 pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
@@ -64,10 +68,24 @@ fn begins_text(line: &[u8]) -> Option<usize> {
     {
         Some(at) => at,
         None => {
-            // `prefix comm invoked oom-killer: gfp_mask=`: the name is the last word before it.
+            // `prefix comm invoked oom-killer: gfp_mask=`: the name is what a separator leaves for it, else the last
+            // word.
             let end = memchr::memmem::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
-            head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1
+            let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
+            SEPARATORS
+                .iter()
+                .filter_map(|separator| {
+                    Some(memchr::memmem::rfind(head, separator)? + separator.len())
+                })
+                .max()
+                .filter(|at| {
+                    let comm = head.get(*at..).unwrap_or_default();
+                    // An escaped byte (`\x0a`) takes four.
+                    let escapes = memchr::memmem::find_iter(comm, b"\\x").count();
+                    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(escapes * 3))
+                })
+                .unwrap_or(last_word)
         }
     };
     let prefix = line.get(..at)?;

@@ -84,13 +84,28 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
     }
 }
 
-/// Reads the rest of an object whose start, up to somewhere in its text, is lost.
+/// What may have stood before the rest of an object: as far as into its text, a key, or a value.
+const LOST: [&[u8]; 6] = [
+    b"{\"log\":\"",
+    b"{\"",
+    b"{\"lost\"",
+    b"{\"lost\":",
+    b"{\"lost\":0",
+    b"{",
+];
+
+/// Reads the rest of an object whose start is lost. Its text is empty when the name of the text's key is lost.
 pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
-    let whole = [b"{\"log\":\"", text].concat();
-    match serde_json::from_slice::<Value>(&whole) {
-        Ok(Value::Object(object)) => fields.fill(&object),
-        _ => false,
-    }
+    LOST.iter().any(|lost| {
+        let whole = [*lost, text].concat();
+        let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&whole) else {
+            return false;
+        };
+        if !fields.fill(&object) {
+            *fields = Fields::default();
+        }
+        true
+    })
 }
 
 /// A string that is cut, closed, and the object with it; half an escape at the end is dropped.

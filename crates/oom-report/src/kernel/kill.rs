@@ -179,10 +179,21 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
 fn read_process<'a>(cursor: &mut Cursor<'a>, end: &[u8]) -> Option<(u32, &'a [u8])> {
     let mut ahead = *cursor;
     let pid = ahead.number_u32()?;
+    if ahead.eat(b", UID ") {
+        ahead.number_u32()?;
+        ahead.need(b",")?;
+    }
     ahead.need(b" (")?;
     let comm = ahead.until_last(end)?;
     *cursor = ahead;
     Some((pid, comm))
+}
+
+/// `123, UID 27, (mysqld) total-vm:...`
+fn uid_of_rhel6(mut cursor: Cursor<'_>) -> Option<u32> {
+    cursor.number_u32()?;
+    cursor.need(b", UID ")?;
+    cursor.number_u32()
 }
 
 fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
@@ -222,7 +233,7 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
         if cut && comm.len() + NAME_END.len() <= COMM_BYTES && shown < COMM_BYTES + NAME_END.len() {
             return None;
         }
-        (pid, comm, None)
+        (pid, comm, uid_of_rhel6(cursor))
     } else {
         // RHEL 7: `Killed process 123 (java), UID 1000, total-vm:...`
         rest = cursor;

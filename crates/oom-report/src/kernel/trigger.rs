@@ -42,7 +42,13 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if !cursor.eat(b"gfp_mask=") {
         return None;
     }
-    header.gfp_mask = cursor.hex();
+    // Digits that somebody masked (`0x240****`) leave no number.
+    header.gfp_mask = cursor
+        .hex()
+        .filter(|_| matches!(cursor.peek(), None | Some(b'(' | b',' | b' ')));
+    if header.gfp_mask.is_none() {
+        cursor.take_while(|byte| !matches!(byte, b'(' | b','));
+    }
     if cursor.eat(b"(") {
         let mut ahead = cursor;
         header.gfp_flags = ahead.until(b")");
@@ -183,6 +189,8 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
         .rposition(|byte| byte.is_ascii_whitespace())
         .map_or(0, |at| at + 1);
     let (before, function) = head.split_at_checked(start)?;
+    // 32-bit ARM before 5.16: `[<c0012fcc>] (dump_header) from [<c00131a4>] (show_stack+0x20/0x24)`.
+    let function = function.strip_prefix(b"(").unwrap_or(function);
     let plausible = !function.is_empty()
         && function
             .iter()
