@@ -48,6 +48,8 @@ pub(crate) struct Assembler {
     last_boot_us: Option<u64>,
     /// Two reports run into each other: kills since then, and what may say more of them.
     tangle: Option<Tangle>,
+    /// That has happened in this log: it holds more than one machine's lines.
+    mixed: bool,
     /// The lines come from before a needle: any part of a report may open one.
     pub(crate) opening: bool,
     pub(crate) ignored: Ignored,
@@ -401,6 +403,7 @@ impl Assembler {
             draft.report.doubts.push((Doubt::Interleaved, None));
         }
         self.drafts.push(apart);
+        self.mixed = true;
         self.tangle = Some(Tangle {
             kills: 1,
             ..Tangle::default()
@@ -418,6 +421,7 @@ impl Assembler {
             draft.report.doubts.push((Doubt::Interleaved, None));
         }
         self.tangle = Some(Tangle::default());
+        self.mixed = true;
     }
 
     fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
@@ -445,10 +449,11 @@ impl Assembler {
                     .chosen()
                     .is_none_or(|pid| pid == killed.pid || announced);
                 match draft.stage {
-                    Stage::Killed => in_group || known,
+                    Stage::Killed => known || in_group && (!self.mixed || draft.lists(killed)),
                     // A child may die in place of the announced process, under a plain `Killed process`.
                     _ => {
                         !draft.contradicts(killed.cause)
+                            && (!self.mixed || draft.may_end_with(killed))
                             && (chosen || known)
                             && (!announced || known || killed.cause == Cause::Unsaid)
                     }

@@ -287,6 +287,10 @@ impl Draft {
             KernelLine::TaskRow(row) => self.take_task(row, frame, number),
             KernelLine::Constraint(constraint) => self.take_constraint(constraint, frame, number),
             KernelLine::Group(path) => {
+                // It follows the first kill line; that may be lost, but not the body before it only.
+                if (Stage::Header..Stage::Decision).contains(&self.stage) {
+                    return Taken::Foreign;
+                }
                 let index = self.keep(frame, number);
                 let memcg = self.memcg();
                 memcg.group_path = Some(text(path));
@@ -338,18 +342,14 @@ impl Draft {
         }
         let index = self.enter(Stage::Header, frame, number);
         // Framing whose start is lost leaves its last bracket or quote before the name.
-        let comm = match header
+        let lost = header
             .comm
             .iter()
-            .rposition(|byte| matches!(byte, b']' | b'"' | b';'))
-        {
-            Some(at) if !frame.framed => header
-                .comm
-                .get(at + 1..)
-                .unwrap_or_default()
-                .trim_ascii_start(),
-            _ => header.comm,
-        };
+            .rposition(|byte| matches!(byte, b']' | b'"' | b';' | 0))
+            .filter(|_| !frame.framed);
+        let comm = lost
+            .and_then(|at| header.comm.get(at + 1..))
+            .map_or(header.comm, |comm| comm.trim_ascii_start());
         // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
         // its last word is the name's, or at least its end. The `CPU:` line settles it.
         let doubtful = comm.len() > 15 || (number == 1 && !frame.framed);
@@ -673,6 +673,32 @@ impl Draft {
             trigger.pid = None;
         }
         self.stage = self.stage.min(Stage::Header);
+    }
+
+    /// Whether a kill line can follow what is there. Since 5.1 it names its cause, and the `oom-kill:` line stands before
+    /// it: where a body is there and that line is not, only the table shows that both are one report's.
+    pub(crate) fn may_end_with(&self, killed: &Killed<'_>) -> bool {
+        let announced = self.report.constraint_line.is_some() || !self.report.victims.is_empty();
+        if killed.cause == Cause::Unsaid || announced {
+            return true;
+        }
+        let headed = self
+            .report
+            .trigger
+            .as_ref()
+            .is_some_and(|trigger| trigger.line.is_some());
+        match self.stage {
+            Stage::Table => self.lists(killed),
+            _ => !headed,
+        }
+    }
+
+    /// Whether the table has the process of a kill line.
+    pub(crate) fn lists(&self, killed: &Killed<'_>) -> bool {
+        self.report
+            .tasks
+            .iter()
+            .any(|task| task.pid == killed.pid && task.comm.as_bytes() == killed.comm)
     }
 
     /// Whether the line shows that the kill line taken was another report's: this one goes on without it.

@@ -120,10 +120,7 @@ pub(crate) fn frame<'a>(
             peel::peel(&mut frame);
         }
     }
-    if frame.framed
-        && memchr::memchr(b'\\', frame.text).is_some()
-        && kmsg::unescape(frame.text, unescaped)
-    {
+    if memchr::memchr(b'\\', frame.text).is_some() && kmsg::unescape(frame.text, unescaped) {
         frame.text = unescaped;
     }
     frame
