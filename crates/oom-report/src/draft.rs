@@ -454,7 +454,11 @@ impl Draft {
 
     /// Rows that mean something only behind the line that announces them.
     fn take_row_of_open_list(&mut self, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
-        if self.stats_open && self.stage == Stage::Memory {
+        let pause_us = self
+            .last_boot_us
+            .zip(frame.boot_us)
+            .map_or(0, |(last, now)| now.saturating_sub(last));
+        if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
             let rows = stat_rows(frame.text, cut);
             if !rows.is_empty() {
                 self.keep(frame, number);
