@@ -46,6 +46,9 @@ pub(crate) enum Taken {
     Conflict,
 }
 
+/// How far the clock of lines that one processor prints may seem to go back.
+const BACK_US: u64 = 10_000;
+
 /// A report in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -121,7 +124,7 @@ impl Draft {
         let goes_back = self
             .last_boot_us
             .zip(frame.boot_us)
-            .is_some_and(|(last, now)| last.saturating_sub(now) > PAUSE_US);
+            .is_some_and(|(last, now)| last.saturating_sub(now) > BACK_US);
         !goes_back
             && frame.believed() == self.origin
             && same(&self.host, frame.host)
@@ -345,7 +348,9 @@ impl Draft {
         let lost = header
             .comm
             .iter()
-            .rposition(|byte| matches!(byte, b']' | b'"' | b';' | 0))
+            .rposition(|byte| {
+                matches!(byte, b']' | b'"') || number == 1 && matches!(byte, b';' | b'=' | 0)
+            })
             .filter(|_| !frame.framed);
         let comm = lost
             .and_then(|at| header.comm.get(at + 1..))
@@ -460,6 +465,14 @@ impl Draft {
             .map_or(0, |(last, now)| now.saturating_sub(last));
         if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
             let rows = stat_rows(frame.text, cut);
+            // Each name stands once in a list: this row is another's.
+            let known = self.memcg().stats.last();
+            if rows
+                .iter()
+                .any(|((name, _), _)| known.is_some_and(|known| known.fields.get(name).is_some()))
+            {
+                return Taken::Conflict;
+            }
             if !rows.is_empty() {
                 self.keep(frame, number);
                 if let Some(stats) = self.memcg().stats.last_mut() {

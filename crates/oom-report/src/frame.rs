@@ -81,8 +81,13 @@ pub(crate) struct Scratch {
 /// The frame of a log's first line, if it is the rest of a JSON object.
 pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Option<Frame<'a>> {
     let Scratch { json, unescaped } = scratch;
-    let tail = line.ends_with(b"}") && !line.starts_with(b"{");
-    if !tail || !json::decode_rest(line, json) {
+    if !line.ends_with(b"}") || line.starts_with(b"{") {
+        return None;
+    }
+    // The object may be whole, and only what stood around it cut.
+    let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
+    let whole = inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole));
+    if !whole && !json::decode_rest(line, json) {
         return None;
     }
     let mut frame = json.frame(Frame::bare(line));

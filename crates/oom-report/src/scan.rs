@@ -297,6 +297,7 @@ impl Scanner {
             None => (line, cut),
         };
         if number == 1
+            && !frame::frame(line, None, &mut self.scratch).framed
             && let Some(frame) = frame::rest_of_object(line, &mut self.scratch)
         {
             return self.assembler.feed(&frame, number, cut);
