@@ -4,7 +4,9 @@
 //! bytes held whole (a mapped file), with several threads searching ahead, and on a stream, in constant memory.
 
 mod look_back;
+mod markup;
 mod parallel;
+mod wrapped;
 
 use crate::anchor::Hit;
 use crate::assemble::{Assembler, Ignored};
@@ -39,6 +41,8 @@ pub struct Scanner {
     assembler: Assembler,
     scratch: Scratch,
     prefix: Option<Vec<u8>>,
+    /// Bytes in a line that a terminal broke, once one was seen.
+    wrap_width: Option<usize>,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
     every_line: bool,
     stream: Stream,
@@ -75,6 +79,7 @@ impl Scanner {
             assembler,
             scratch: Scratch::default(),
             prefix: None,
+            wrap_width: None,
             every_line: false,
             stream: Stream::default(),
         }
@@ -284,6 +289,12 @@ impl Scanner {
             None if last => (rest, rest.len(), true),
             None => return false,
         };
+        if let Some((joined, taken, lines)) = self.rejoin(rest, length) {
+            self.read_line(&joined, position.lines + 1, cut);
+            position.offset += length + taken;
+            position.lines += 1 + lines;
+            return true;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.read_line(line, position.lines + 1, cut);
         position.offset += length;
@@ -292,6 +303,12 @@ impl Scanner {
     }
 
     fn read_line(&mut self, line: &[u8], number: u64, cut: bool) {
+        let mut stripped = Vec::new();
+        let line = if markup::strip(line, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            line
+        };
         let (line, cut) = match cut_mark(line) {
             Some(shown) => (shown, true),
             None => (line, cut),
@@ -314,8 +331,14 @@ impl Scanner {
 
     /// The prefix of a line that says nothing as it stands, nor behind the prefix known.
     fn prefix_if_needed(&mut self, line: &[u8], cut: bool) -> Option<Vec<u8>> {
-        let framed = frame::frame(line, self.prefix.as_deref(), &mut self.scratch).framed;
-        if framed || line.is_empty() || !is_unclear(line, cut) {
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        // Behind an indentation there may be more than the one known, as numbers of lines.
+        let settled =
+            frame.framed
+                && !(self.prefix.as_ref().is_some_and(|prefix| {
+                    line.starts_with(prefix) && prefix.iter().all(is_of_number)
+                }) && is_unclear(frame.text, cut));
+        if settled || line.is_empty() || !is_unclear(line, cut) {
             return None;
         }
         self.prefix_of(line)
@@ -330,10 +353,20 @@ impl Scanner {
             .prefix
             .as_ref()
             .filter(|_| self.assembler.is_active())?;
-        let candidate = line.get(..known.len())?;
-        let rest = line.get(known.len()..)?;
-        (candidate.last() == known.last() && !is_unclear(rest, false)).then(|| candidate.to_vec())
+        let same_end = line
+            .get(..known.len())
+            .is_some_and(|start| start.last() == known.last());
+        let length = embedded::like(line, known).or_else(|| same_end.then_some(known.len()))?;
+        let (candidate, rest) = line.split_at_checked(length)?;
+        // Rows that mean something only in their place (statistics, slabs) are taken on the word of the numbers.
+        let numbered = known.iter().any(u8::is_ascii_digit) && known.iter().all(is_of_number);
+        (numbered || !is_unclear(rest, false)).then(|| candidate.to_vec())
     }
+}
+
+/// What the number before a line is made of.
+fn is_of_number(byte: &u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b':' | b'-')
 }
 
 impl Stream {
@@ -415,7 +448,9 @@ fn is_entry(rest: &[u8]) -> bool {
 fn is_unclear(line: &[u8], cut: bool) -> bool {
     match kernel::read(line, cut) {
         KernelLine::Other => true,
-        KernelLine::Header(header) => header.comm.len() > COMM_BYTES,
+        KernelLine::Header(header) => {
+            header.comm.len() > COMM_BYTES || embedded::begins_like_prefix(header.comm)
+        }
         _ => false,
     }
 }

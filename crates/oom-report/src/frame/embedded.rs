@@ -31,6 +31,50 @@ pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
         .or_else(|| begins_text(line))
 }
 
+/// Length of the number that `grep -n`, `cat -n`, `less -N` or `nl` put before a line.
+fn number_length(line: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor(line);
+    cursor.spaces();
+    cursor.number()?;
+    if !(cursor.eat(b":") || cursor.eat(b"-") || cursor.eat(b"\t")) {
+        cursor.need(b" ")?;
+        cursor.eat(b" ");
+    }
+    Some(line.len() - cursor.0.len())
+}
+
+/// Whether a name begins like the number of a line or a mark of quotation, rather than like a name.
+pub(crate) fn begins_like_prefix(comm: &[u8]) -> bool {
+    if comm.starts_with(b"> ") {
+        return true;
+    }
+    let number = number_length(comm).and_then(|length| comm.get(..length));
+    // Digits and a space may well begin a name, unless they are aligned.
+    number.is_some_and(|number| number.starts_with(b" ") || !number.ends_with(b" "))
+}
+
+/// Length of what stands before this line, when `known` stood before another and both differ in their numbers only.
+pub(crate) fn like(line: &[u8], known: &[u8]) -> Option<usize> {
+    let (mut rest, mut known) = (Cursor(line), Cursor(known));
+    loop {
+        let mut number = known;
+        number.spaces();
+        match known.peek() {
+            None => return Some(line.len() - rest.0.len()),
+            // Numbers may be aligned with spaces.
+            Some(_) if number.number().is_some() => {
+                known = number;
+                rest.spaces();
+                rest.number()?;
+            }
+            Some(byte) => {
+                known.need(&[byte])?;
+                rest.need(&[byte])?;
+            }
+        }
+    }
+}
+
 /// Whether a known form begins at `at`, where a separator stands before it.
 fn begins_form(line: &[u8], at: usize) -> bool {
     let Some(before) = line.get(at - 1) else {
@@ -72,6 +116,11 @@ fn begins_text(line: &[u8]) -> Option<usize> {
             // word.
             let end = memchr::memmem::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
+            if let Some(number) =
+                number_length(head).filter(|at| (1..=COMM_BYTES).contains(&(end - at)))
+            {
+                return Some(number);
+            }
             let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
             SEPARATORS
                 .iter()

@@ -31,7 +31,24 @@ enum Writer {
 }
 
 /// Keys that hold the text, in the order of preference.
-const MESSAGE: &[&str] = &["MESSAGE", "message", "log", "msg", "text", "line", "body"];
+const MESSAGE: &[&str] = &[
+    "MESSAGE",
+    "message",
+    "log",
+    "msg",
+    "text",
+    "line",
+    "body",
+    "textPayload",
+];
+/// Keys under which collectors put the object that they were given.
+const NESTED: &[&str] = &[
+    "jsonPayload",
+    "_source",
+    "log_processed",
+    "fields",
+    "journal",
+];
 const HOST: &[&str] = &[
     "_HOSTNAME",
     "hostname",
@@ -141,7 +158,12 @@ impl Fields {
     fn fill(&mut self, object: &serde_json::Map<String, Value>) -> bool {
         *self = Self::default();
         let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else {
-            return false;
+            let nested = NESTED.iter().find_map(|key| object.get(*key)?.as_object());
+            let found = nested.is_some_and(|nested| self.fill(nested));
+            if found && self.time == RawTime::None {
+                self.time = time_of(object);
+            }
+            return found;
         };
         self.message = message;
         while self
@@ -167,10 +189,7 @@ impl Fields {
             Some(microseconds) => {
                 i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs)
             }
-            None => TIME
-                .iter()
-                .find_map(|key| time(object.get(*key)?))
-                .unwrap_or_default(),
+            None => time_of(object),
         };
         self.writer = match text_of("_TRANSPORT") {
             Some("kernel") => match number_of("SYSLOG_FACILITY") {
@@ -233,6 +252,12 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
             .collect(),
         _ => None,
     }
+}
+
+fn time_of(object: &serde_json::Map<String, Value>) -> RawTime {
+    TIME.iter()
+        .find_map(|key| time(object.get(*key)?))
+        .unwrap_or_default()
 }
 
 fn time(value: &Value) -> Option<RawTime> {

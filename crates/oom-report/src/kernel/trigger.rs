@@ -191,12 +191,21 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
     let (before, function) = head.split_at_checked(start)?;
     // 32-bit ARM before 5.16: `[<c0012fcc>] (dump_header) from [<c00131a4>] (show_stack+0x20/0x24)`.
     let function = function.strip_prefix(b"(").unwrap_or(function);
-    let plausible = !function.is_empty()
+    if before.starts_with(b"RIP:") {
+        return Some(KernelLine::Registers);
+    }
+    // Addresses in brackets, a question mark, ARM's `from` may stand before; a number or a time is a log's framing.
+    let framing = before
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .any(|word| word.iter().all(u8::is_ascii_digit) || memchr::memchr(b':', word).is_some());
+    let plausible = !framing
+        && !function.is_empty()
         && function
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'));
-    if !plausible || before.starts_with(b"RIP") || contains(before, b"RIP:") {
-        return (plausible && contains(before, b"RIP:")).then_some(KernelLine::Registers);
+    if !plausible {
+        return None;
     }
     let guess = contains(before, b"?") || contains(tail, b"(unreliable)");
     Some(KernelLine::StackFrame((!guess).then_some(function)))

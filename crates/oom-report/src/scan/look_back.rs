@@ -1,6 +1,6 @@
 //! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
 
-use super::{Position, Scanner};
+use super::{Position, Scanner, markup};
 use crate::assemble::GAP_US;
 use crate::frame;
 use crate::kernel::{self, KernelLine, memcg};
@@ -23,6 +23,12 @@ impl Scanner {
         }
         let opener = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
+        let mut stripped = Vec::new();
+        let opener = if markup::strip(opener, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            opener
+        };
         let prefix = self
             .prefix_if_needed(opener, false)
             .or_else(|| self.prefix.clone());
@@ -85,6 +91,12 @@ impl Scanner {
     }
 
     fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>, clock_us: Option<u64>) -> Body {
+        let mut stripped = Vec::new();
+        let line = if markup::strip(line, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            line
+        };
         let learned = self.prefix_if_needed(line, false);
         let frame = frame::frame(line, learned.as_deref().or(prefix), &mut self.scratch);
         if frame.believed() == frame::Origin::Other {
