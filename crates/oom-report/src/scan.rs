@@ -43,6 +43,8 @@ pub struct Scanner {
     prefix: Option<Vec<u8>>,
     /// Bytes in a line that a terminal broke, once one was seen.
     wrap_width: Option<usize>,
+    /// They were broken between words.
+    wrap_words: bool,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
     every_line: bool,
     stream: Stream,
@@ -80,6 +82,7 @@ impl Scanner {
             scratch: Scratch::default(),
             prefix: None,
             wrap_width: None,
+            wrap_words: false,
             every_line: false,
             stream: Stream::default(),
         }

@@ -86,8 +86,12 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
         cursor.spaces();
         let word = cursor.word();
         if word == b"name" || word.is_empty() {
-            // Without `name` the header is cut and the columns after the cut are not known.
-            return (word == b"name").then_some(columns);
+            // Without `name` the header is cut and the columns after the cut are not known; without those that every
+            // kernel prints, it is garbled.
+            let all = [Column::Tgid, Column::TotalVm, Column::Rss]
+                .iter()
+                .all(|column| columns.columns.contains(column));
+            return (word == b"name" && all).then_some(columns);
         }
         let column = NAMES
             .iter()

@@ -38,14 +38,14 @@ impl Scanner {
         let known = self.wrap_width == Some(width);
         let mut joined = line.to_vec();
         let (mut taken, mut lines) = (0, 0);
+        let mut filled = Some(width) >= self.wrap_width;
         while lines < MOST as u64 {
             let rest = bytes.get(length + taken..)?;
             let Some(end) = memchr::memchr(b'\n', rest) else {
                 break;
             };
             let raw = piece(rest.get(..=end)?);
-            let prefix = self.prefix.as_deref().unwrap_or_default();
-            let text = raw.strip_prefix(prefix).unwrap_or(raw);
+            let text = self.unquoted(raw);
             if text.is_empty() || super::is_entry(raw) || self.is_stamped(raw) {
                 break;
             }
@@ -55,13 +55,22 @@ impl Scanner {
             // A mail program breaks at a space and drops it; a terminal breaks anywhere.
             let direct = [joined.as_slice(), text].concat();
             let spaced = [joined.as_slice(), b" ", text].concat();
-            joined = if !self.is_incomplete(&direct) || self.is_incomplete(&spaced) {
-                direct
-            } else {
+            if self.is_incomplete(&direct) && !self.is_incomplete(&spaced) {
+                self.wrap_words = true;
+            }
+            // A word too long for the line is broken anywhere, too.
+            let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
+            let last_word = joined.iter().rev().take_while(in_word).count();
+            let first_word = text.iter().take_while(in_word).count();
+            let long_word = last_word > RAGGED || filled && first_word > RAGGED;
+            joined = if self.wrap_words && !long_word {
                 spaced
+            } else {
+                direct
             };
             taken += end + 1;
             lines += 1;
+            filled = Some(raw.len()) >= self.wrap_width;
             // All pieces but the last fill the width, or nearly so where words are kept whole.
             if !self.is_incomplete(&joined) && raw.len() < width || raw.len() + RAGGED < width {
                 break;
@@ -74,10 +83,20 @@ impl Scanner {
         Some((joined, taken, lines))
     }
 
-    /// First byte behind what a shipper or a quotation puts before each line.
+    /// The line without what a shipper or a quotation puts before each.
+    fn unquoted<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        match self
+            .prefix
+            .as_deref()
+            .and_then(|prefix| line.strip_prefix(prefix))
+        {
+            Some(rest) => rest,
+            None => line.strip_prefix(b"> ").unwrap_or(line),
+        }
+    }
+
     fn after_prefix(&self, line: &[u8]) -> Option<u8> {
-        let prefix = self.prefix.as_deref().unwrap_or_default();
-        line.strip_prefix(prefix).unwrap_or(line).first().copied()
+        self.unquoted(line).first().copied()
     }
 
     fn framed<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {

@@ -7,6 +7,7 @@ mod hostile;
 mod line_forms;
 mod old_kernels;
 mod properties;
+mod wrapped;
 
 use oom_report::report::OomReport;
 use oom_report::{Assumptions, Scanner};
