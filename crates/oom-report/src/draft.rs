@@ -67,6 +67,8 @@ pub(crate) struct Draft {
     columns: Option<Columns>,
     /// Rows of memory.stat may follow.
     stats_open: bool,
+    /// The record with the machine's counters goes on over several lines.
+    counters_open: bool,
     /// Rows of the slab list may follow.
     slab_open: bool,
     mem_info_seen: bool,
@@ -107,6 +109,7 @@ impl Draft {
             killed_early: false,
             columns: None,
             stats_open: false,
+            counters_open: false,
             slab_open: false,
             mem_info_seen: false,
             cause: Cause::Unsaid,
@@ -135,7 +138,7 @@ impl Draft {
     /// Whether a bare, indented line goes on with the record before it: dmesg and journalctl print the later lines of a
     /// record so. Raw records and the journal have them inside.
     pub(crate) fn goes_on_with(&self, frame: &Frame<'_>) -> bool {
-        self.stats_open
+        (self.stats_open || self.counters_open)
             && self.origin != Origin::Kernel
             && !frame.framed
             && frame.text.starts_with(b"  ")
@@ -327,6 +330,7 @@ impl Draft {
     fn enter(&mut self, stage: Stage, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.stage = self.stage.max(stage);
         self.stats_open = false;
+        self.counters_open = false;
         self.slab_open = false;
         self.keep(frame, number)
     }

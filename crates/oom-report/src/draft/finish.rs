@@ -62,8 +62,23 @@ impl Draft {
         } else if machine {
             Some(self.scope_of_nodes())
         } else {
-            None
+            self.scope_of_stack()
         };
+    }
+
+    /// Where all the rest is lost: how the kernel came to call the OOM killer.
+    fn scope_of_stack(&self) -> Option<Scope> {
+        let stack = &self.report.trigger.as_ref()?.stack;
+        let called = |name: &str| stack.iter().any(|function| function.starts_with(name));
+        if called("mem_cgroup_out_of_memory") || called("mem_cgroup_oom_synchronize") {
+            Some(Scope::Memcg)
+        } else if called("moom_callback") {
+            Some(Scope::Sysrq)
+        } else if called("__alloc_pages_may_oom") || called("__alloc_pages_slowpath") {
+            Some(self.scope_of_nodes())
+        } else {
+            None
+        }
     }
 
     /// Before 4.20 the constraint is not printed: the nodes of the report against those that were allowed tell
