@@ -73,7 +73,7 @@ pub(crate) struct Draft {
     slab_open: bool,
     mem_info_seen: bool,
     cause: Cause,
-    /// The kernel's constraint word contradicts the rest of its line (4.20 to 5.0).
+    /// The kernel's constraint word contradicts the rest of its line (5.0 to 5.2).
     constraint_wrong: bool,
 }
 
@@ -555,7 +555,7 @@ impl Draft {
             _ => None,
         };
         self.report.scope = named;
-        // 4.20 to 5.0 print the constraint before it is computed: a memcg's path in the same line settles it.
+        // 5.0 to 5.2 print the constraint before it is computed: a memcg's path in the same line settles it.
         if line.oom_memcg.is_some() && named != Some(Scope::Memcg) {
             self.report.scope = Some(Scope::Memcg);
             self.constraint_wrong = true;
@@ -807,7 +807,7 @@ impl Draft {
     }
 }
 
-/// The rows of memory.stat in one line of a log. 5.2 to 6.7 print the whole file as one record: its line ends come as
+/// The rows of memory.stat in one line of a log. 5.3 to 6.4 print the whole file as one record: its line ends come as
 /// they are (raw records, the journal) or as `#012` (rsyslog).
 fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
     let mut rows = Vec::new();

@@ -20,7 +20,7 @@ pub(crate) const COMM_BYTES: usize = 15;
 pub(crate) enum KernelLine<'a> {
     /// `COMM invoked oom-killer: ...`
     Header(trigger::Header<'a>),
-    /// `COMM cpuset=NAME mems_allowed=LIST` (before 4.20)
+    /// `COMM cpuset=NAME mems_allowed=LIST` (before 5.0)
     Cpuset {
         cpuset: &'a [u8],
         mems_allowed: &'a [u8],
@@ -35,11 +35,11 @@ pub(crate) enum KernelLine<'a> {
     StackFrame(Option<&'a [u8]>),
     /// Registers printed after the call trace.
     Registers,
-    /// `Task in VICTIM killed as a result of limit of LIMIT` (before 4.20)
+    /// `Task in VICTIM killed as a result of limit of LIMIT` (before 5.0)
     TaskIn { victim: &'a [u8], limit: &'a [u8] },
     /// `memory: usage ..` and its kind
     Usage(memcg::Usage),
-    /// `Memory cgroup stats for PATH:`, with the numbers on the same line before 5.2
+    /// `Memory cgroup stats for PATH:`, with the numbers on the same line before 5.3
     Stats(memcg::StatsLine<'a>),
     /// Part of `Mem-Info` and what follows it
     ShowMem(show_mem::ShowMemLine<'a>),

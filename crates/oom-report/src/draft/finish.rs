@@ -81,7 +81,7 @@ impl Draft {
         }
     }
 
-    /// Before 4.20 the constraint is not printed: the nodes of the report against those that were allowed tell
+    /// Before 5.0 the constraint is not printed: the nodes of the report against those that were allowed tell
     /// (constrained_alloc, mm/oom_kill.c).
     fn scope_of_nodes(&self) -> Scope {
         let (Some(trigger), Some(system)) =
@@ -183,6 +183,13 @@ impl Draft {
             self.report.trigger = None;
         }
         let kernel = self.report.kernel;
+        // 4.9 and 4.10 print the nodes of the cpuset where the allocation is bound to none.
+        if let (Some(trigger), Some(kernel)) = (self.report.trigger.as_mut(), kernel)
+            && !kernel.at_least(4, 11)
+            && trigger.nodemask == trigger.mems_allowed
+        {
+            trigger.nodemask = None;
+        }
         if let Some(trigger) = self.report.trigger.as_mut()
             && let (true, Some(mask), Some(kernel)) =
                 (trigger.gfp_flags.is_empty(), trigger.gfp_mask, kernel)
@@ -217,8 +224,17 @@ impl Draft {
                     _ => None,
                 },
             );
+        let mut wrong_unit = None;
         for victim in &mut self.report.victims {
             if let Some(task) = self.report.tasks.iter().find(|task| task.pid == victim.pid) {
+                // 5.4.0 to 5.4.11 and 5.5-rc print the bytes of the page tables as kB.
+                if let (Some(said), Some(bytes)) = (victim.pgtables_kib, task.pgtables_bytes)
+                    && said == bytes
+                    && bytes > 0
+                {
+                    victim.pgtables_kib = Some(bytes / 1024);
+                    wrong_unit = victim.lines.first().copied();
+                }
                 victim.tgid = Some(task.tgid);
                 victim.uid = victim.uid.or(task.uid);
                 victim.oom_score_adj = victim.oom_score_adj.or(Some(task.oom_score_adj));
@@ -226,6 +242,9 @@ impl Draft {
             if let Some((_, uid)) = uid.filter(|(pid, _)| *pid == victim.pid) {
                 victim.uid = victim.uid.or(Some(uid));
             }
+        }
+        if wrong_unit.is_some() {
+            self.report.doubts.push((Doubt::KernelBug, wrong_unit));
         }
     }
 
@@ -275,11 +294,8 @@ impl Draft {
         lacks(Missing::TaskTable, report.tasks.is_empty() && !nobody);
         let named = report.constraint_line.is_some()
             || memcg.is_some_and(|memcg| memcg.path_line.is_some());
-        // Before 4.20 a global kill has no such line.
-        let expected = by_memcg
-            || report
-                .kernel
-                .is_none_or(|kernel| (kernel.major, kernel.minor) >= (4, 20));
+        // Before 5.0 a global kill has no such line.
+        let expected = by_memcg || report.kernel.is_none_or(|kernel| kernel.at_least(5, 0));
         lacks(Missing::Constraint, expected && !named && !nobody);
         lacks(Missing::KillLine, self.stage != Stage::Killed && !nobody);
         self.report.missing = missing;

@@ -5,7 +5,7 @@ use crate::cursor::{Cursor, contains};
 use crate::report::Outcome;
 
 /// `oom-kill:constraint=..,nodemask=..,cpuset=..,mems_allowed=..,oom_memcg=..,task_memcg=..,task=..,pid=..,uid=..`
-/// (dump_oom_summary, 4.20+; oom_memcg is replaced by `global_oom` when no memcg limit was hit).
+/// (dump_oom_summary, 5.0+; oom_memcg is replaced by `global_oom` when no memcg limit was hit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ConstraintLine<'a> {
     pub(crate) constraint: &'a [u8],

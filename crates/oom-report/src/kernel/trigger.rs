@@ -8,7 +8,7 @@ use crate::cursor::{Cursor, contains};
 pub(crate) struct Header<'a> {
     pub(crate) comm: &'a [u8],
     pub(crate) gfp_mask: Option<u64>,
-    /// `GFP_KERNEL|__GFP_ZERO` (4.5+)
+    /// `GFP_KERNEL|__GFP_ZERO` (4.6+)
     pub(crate) gfp_flags: Option<&'a [u8]>,
     pub(crate) nodemask: Option<&'a [u8]>,
     pub(crate) order: Option<i32>,
@@ -64,8 +64,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if let Some(mut at) = field(b"nodemask=") {
         let value = at.take_while(|byte| byte != b' ');
         let value = value.strip_suffix(b",").unwrap_or(value);
-        header.nodemask =
-            Some(value).filter(|value| *value != b"(null)" && *value != b"0" || value.is_empty());
+        header.nodemask = Some(value).filter(|value| *value != b"(null)");
     }
     header.order = field(b"order=").and_then(|mut at| i32::try_from(at.signed()?).ok());
     header.oom_score_adj =
@@ -73,7 +72,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     Some(KernelLine::Header(header))
 }
 
-/// `COMM cpuset=NAME mems_allowed=0-1` (cpuset_print_current_mems_allowed, 3.10 to 4.19).
+/// `COMM cpuset=NAME mems_allowed=0-1` (cpuset_print_current_mems_allowed, 3.10 to 4.20).
 pub(crate) fn read_cpuset(line: &[u8]) -> Option<KernelLine<'_>> {
     let mut cursor = Cursor(line);
     let mems_allowed_at = cursor.until_last(b" mems_allowed=")?;
@@ -96,7 +95,7 @@ pub(crate) fn read_cpu(line: &[u8]) -> Option<KernelLine<'_>> {
         let cpu = cursor.number_u32()?;
         cursor.need(b" ")?;
         let mut uid = None;
-        // 6.16+: `CPU: 1 UID: 0 PID: 812 Comm: ...`
+        // 6.12+: `CPU: 1 UID: 0 PID: 812 Comm: ...`
         if cursor.eat(b"UID: ") {
             uid = cursor.number_u32();
             cursor.need(b" ")?;
