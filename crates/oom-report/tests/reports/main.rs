@@ -7,6 +7,7 @@ mod hostile;
 mod line_forms;
 mod old_kernels;
 mod properties;
+mod reported;
 mod wrapped;
 
 use oom_report::report::OomReport;
