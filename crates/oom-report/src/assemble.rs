@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::cursor::text;
-use crate::draft::{Draft, Stage, Taken};
+use crate::draft::{BACK_US, Draft, Stage, Taken};
 use crate::frame::{Frame, Origin};
 use crate::kernel::kill::{Cause, Killed, ReapedLine};
 use crate::kernel::{self, KernelLine};
@@ -197,8 +197,9 @@ impl Assembler {
                     .last_boot_us
                     .map_or(u64::MAX, |last| last.abs_diff(boot_us))
             };
-            let near = |at: &(usize, &Draft)| distance(at.1) < 1_000_000;
-            if candidates().filter(near).count() == 1 {
+            let nearest = candidates().map(|(_, draft)| distance(draft)).min()?;
+            let near = |at: &(usize, &Draft)| distance(at.1) <= nearest.saturating_add(BACK_US);
+            if nearest < PAUSE_US && candidates().filter(near).count() == 1 {
                 return candidates().find(near).map(|(at, _)| at);
             }
         }
@@ -245,7 +246,11 @@ impl Assembler {
             .drafts
             .iter()
             .enumerate()
-            .filter(|(_, draft)| draft.could_hold(frame) && draft.stage < Stage::Killed)
+            .filter(|(_, draft)| {
+                let apart_us = draft.last_boot_us.zip(frame.boot_us);
+                let beside = apart_us.is_none_or(|(last, now)| last.abs_diff(now) <= PAUSE_US);
+                draft.same_writer(frame) && beside && draft.stage < Stage::Killed
+            })
             .map(|(at, _)| at)
             .collect();
         let at = self.open(frame);
@@ -381,7 +386,18 @@ impl Assembler {
         let clock = self
             .draft(at)
             .is_some_and(|draft| draft.last_boot_us.is_some());
-        if anothers || !newest || !clock || !self.draft(at).is_some_and(Draft::is_whole) {
+        // The body may be another's that got no further than its header, unless the own task is in the table.
+        let listed = self.draft(at).is_some_and(|draft| {
+            let mut tasks = draft.report.tasks.iter();
+            tasks.any(|task| Some(task.pid) == own || Some(task.tgid) == own)
+        });
+        let bodiless = others().any(|(_, draft)| draft.stage < Stage::Memory);
+        if anothers
+            || !newest
+            || !clock
+            || bodiless && !listed
+            || !self.draft(at).is_some_and(Draft::is_whole)
+        {
             return false;
         }
         // Their indices are all before this one's.

@@ -47,7 +47,7 @@ pub(crate) enum Taken {
 }
 
 /// How far the clock of lines that one processor prints may seem to go back.
-const BACK_US: u64 = 10_000;
+pub(crate) const BACK_US: u64 = 10_000;
 
 /// A report in the making.
 #[derive(Debug, Clone)]
@@ -119,17 +119,21 @@ impl Draft {
 
     /// Whether a line with this framing can be part of this report.
     pub(crate) fn could_hold(&self, frame: &Frame<'_>) -> bool {
-        let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {
-            (Some(ours), Some(theirs)) => ours.as_bytes() == theirs,
-            _ => true,
-        };
         // One kernel's clock does not go back: an earlier line is another machine's, or of another report.
         let goes_back = self
             .last_boot_us
             .zip(frame.boot_us)
             .is_some_and(|(last, now)| last.saturating_sub(now) > BACK_US);
-        !goes_back
-            && frame.believed() == self.origin
+        !goes_back && self.same_writer(frame)
+    }
+
+    /// Whether nothing but the clock tells a line with this framing from this report's.
+    pub(crate) fn same_writer(&self, frame: &Frame<'_>) -> bool {
+        let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => ours.as_bytes() == theirs,
+            _ => true,
+        };
+        frame.believed() == self.origin
             && same(&self.host, frame.host)
             && same(&self.caller, frame.caller)
             && frame.framed == (self.origin != Origin::Unverified || frame.framed)
@@ -413,7 +417,13 @@ impl Draft {
     }
 
     fn take_usage(&mut self, usage: &Usage, frame: &Frame<'_>, number: u64) -> Taken {
-        if self.stage >= Stage::Table {
+        // Sysrq-f is about the machine, never about a cgroup's limit.
+        let sysrq = self
+            .report
+            .trigger
+            .as_ref()
+            .is_some_and(|known| known.order == Some(-1));
+        if self.stage >= Stage::Table || sysrq {
             return Taken::Conflict;
         }
         let known = self

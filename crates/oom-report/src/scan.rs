@@ -43,6 +43,8 @@ pub struct Scanner {
     prefix: Option<Vec<u8>>,
     /// Bytes in a line that a terminal broke, once one was seen.
     wrap_width: Option<usize>,
+    /// Whether the log begins with entries of a journal's export, once that was looked at.
+    exported: Option<bool>,
     /// They were broken between words.
     wrap_words: bool,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
@@ -82,6 +84,7 @@ impl Scanner {
             scratch: Scratch::default(),
             prefix: None,
             wrap_width: None,
+            exported: None,
             wrap_words: false,
             every_line: false,
             stream: Stream::default(),
@@ -224,7 +227,12 @@ impl Scanner {
                 let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else {
                     break;
                 };
-                let start = record_start(bytes, hit.offset, position.floor.min(hit.offset));
+                if hit.offset > 0 && self.exported.is_none() {
+                    self.exported = Some(has_entries(bytes));
+                }
+                let exported = self.exported == Some(true);
+                let floor = position.floor.min(hit.offset);
+                let start = record_start(bytes, hit.offset, floor, exported);
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
@@ -278,6 +286,7 @@ impl Scanner {
                 return self.step_line(rest, position, last);
             };
             let number = position.lines + entry.text_line + 1;
+            self.exported = Some(true);
             self.assembler.feed(&entry.frame, number, false);
             position.offset += entry.length;
             position.lines += entry.lines;
@@ -410,7 +419,7 @@ impl Stream {
 }
 
 /// Start of the line or journal entry that holds `offset`, not before `floor`.
-fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
+fn record_start(bytes: &[u8], offset: usize, floor: usize, exported: bool) -> usize {
     let before = bytes.get(floor..offset).unwrap_or_default();
     let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     let rest = bytes.get(line..).unwrap_or_default();
@@ -418,7 +427,8 @@ fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
     let field = rest
         .iter()
         .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
-    let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
+    let maybe_entry = exported
+        || field.is_some_and(|at| rest.get(at) == Some(&b'='))
         || rest.get(..9).is_some_and(|head| head.contains(&0));
     if !maybe_entry {
         return line;
@@ -440,6 +450,14 @@ fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
         .and_then(|entry| journal_export::read(entry, true))
         .is_some_and(|entry| start + entry.length > offset);
     if reaches { start } else { line }
+}
+
+/// Whether the log begins with export entries: then a line with a needle may be one of several in a text.
+fn has_entries(bytes: &[u8]) -> bool {
+    let head = bytes
+        .get(..bytes.len().min(LONGEST_ENTRY))
+        .unwrap_or_default();
+    head.starts_with(journal_export::START) || memchr::memmem::find(head, b"\n__CURSOR=").is_some()
 }
 
 /// Whether an export entry stands here.

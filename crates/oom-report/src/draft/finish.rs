@@ -14,6 +14,8 @@ impl Draft {
             .is_some_and(|trigger| trigger.line.is_some())
             || self.report.constraint_line.is_some()
             || !self.report.victims.is_empty()
+            // No other part of the kernel prints this table.
+            || self.columns.is_some() && !self.report.tasks.is_empty()
             || self
                 .report
                 .memcg

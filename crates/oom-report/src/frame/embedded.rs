@@ -43,6 +43,12 @@ fn number_length(line: &[u8]) -> Option<usize> {
     Some(line.len() - cursor.0.len())
 }
 
+/// Whether the text is as long as a name; an escaped byte (`\x0a`) takes four.
+fn is_of_name_length(comm: &[u8]) -> bool {
+    let escapes = memchr::memmem::find_iter(comm, b"\\x").count();
+    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(escapes * 3))
+}
+
 /// Whether a name begins like the number of a line or a mark of quotation, rather than like a name.
 pub(crate) fn begins_like_prefix(comm: &[u8]) -> bool {
     if comm.starts_with(b"> ") {
@@ -116,9 +122,8 @@ fn begins_text(line: &[u8]) -> Option<usize> {
             // word.
             let end = memchr::memmem::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
-            if let Some(number) =
-                number_length(head).filter(|at| (1..=COMM_BYTES).contains(&(end - at)))
-            {
+            let fits = |at: &usize| is_of_name_length(head.get(*at..).unwrap_or_default());
+            if let Some(number) = number_length(head).filter(fits) {
                 return Some(number);
             }
             let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
@@ -128,12 +133,7 @@ fn begins_text(line: &[u8]) -> Option<usize> {
                     Some(memchr::memmem::rfind(head, separator)? + separator.len())
                 })
                 .max()
-                .filter(|at| {
-                    let comm = head.get(*at..).unwrap_or_default();
-                    // An escaped byte (`\x0a`) takes four.
-                    let escapes = memchr::memmem::find_iter(comm, b"\\x").count();
-                    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(escapes * 3))
-                })
+                .filter(fits)
                 .unwrap_or(last_word)
         }
     };

@@ -7,7 +7,10 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     if memchr::memchr3(0x1b, b'&', 0xc2, line).is_none() {
         return false;
     }
-    let coloured = memchr::memmem::find(line, b"\x1b[").is_some();
+    // dmesg colours the stamp, journalctl the rest of the line, grep what it found; a sequence elsewhere is a name's.
+    let coloured = line.starts_with(b"\x1b[")
+        || line.ends_with(b"\x1b[0m")
+        || memchr::memmem::find(line, b"\x1b[K").is_some();
     let escaped = is_escaped(line);
     // `\xa0` in UTF-8, where a stamp's bracket stands: not in a name at the end of the line.
     let hard_spaces = line.starts_with("\u{a0}".as_bytes())
@@ -104,6 +107,7 @@ mod tests {
             (" &lt;/TASK&gt;", Some(" </TASK>")),
             ("&lt;4&gt;[   12.3] a&amp;b", Some("<4>[   12.3] a&b")),
             ("[   12.3]\u{a0}text", Some("[   12.3] text")),
+            ("[   12.3] \x1b[31mred invoked", None),
             ("[   12.3] a&gt;b invoked", None),
             ("[   12.3] a\u{a0}b invoked", None),
         ] {

@@ -23,6 +23,29 @@ fn json(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
+/// The journal holds the text as it was before /dev/kmsg escaped it.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split("\\x");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push(char::from(u8::from_str_radix(&part[..2], 16).unwrap()));
+        plain.push_str(&part[2..]);
+    }
+    plain
+}
+
+/// An export entry with its text as a binary field.
+fn binary_entry(us: u64, at: usize, text: &str) -> Vec<u8> {
+    let text = unescaped(text);
+    let mut entry =
+        format!("__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\nMESSAGE\n")
+            .into_bytes();
+    entry.extend((text.len() as u64).to_le_bytes());
+    entry.extend(text.as_bytes());
+    entry.extend(format!("\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\n\n").bytes());
+    entry
+}
+
 fn bytes(text: String) -> Vec<u8> {
     (text + "\n").into_bytes()
 }
@@ -286,7 +309,7 @@ pub(crate) const FORMS: &[Form] = &[
         line: |us, _, text| {
             bytes(format!(
                 "{{\"__REALTIME_TIMESTAMP\":\"1795496400000000\",\"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\",\"_HOSTNAME\":\"node-1\",\"_BOOT_ID\":\"b0071d\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"{us}\",\"MESSAGE\":{}}}",
-                json(text)
+                json(&unescaped(text))
             ))
         },
     },
@@ -297,6 +320,10 @@ pub(crate) const FORMS: &[Form] = &[
         wall: WALL,
         node: Some("node-1"),
         line: |us, at, text| {
+            // journalctl writes a value with control characters as a binary one.
+            if text.contains("\\x") {
+                return binary_entry(us, at, text);
+            }
             bytes(format!(
                 "__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\nMESSAGE={text}\n"
             ))
@@ -308,15 +335,7 @@ pub(crate) const FORMS: &[Form] = &[
         boot: true,
         wall: WALL,
         node: Some("node-1"),
-        line: |us, at, text| {
-            let mut entry =
-                format!("__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\nMESSAGE\n")
-                    .into_bytes();
-            entry.extend((text.len() as u64).to_le_bytes());
-            entry.extend(text.as_bytes());
-            entry.extend(format!("\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\n\n").bytes());
-            entry
-        },
+        line: binary_entry,
     },
     Form {
         name: "CRI",
@@ -562,7 +581,7 @@ pub(crate) const FORMS: &[Form] = &[
         line: |us, _, text| {
             bytes(format!(
                 "{{\"timestamp\":\"2026-11-24T05:00:00Z\",\"jsonPayload\":{{\"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\",\"_HOSTNAME\":\"node-1\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"{us}\",\"MESSAGE\":{}}}}}",
-                json(text)
+                json(&unescaped(text))
             ))
         },
     },
