@@ -478,11 +478,10 @@ impl Assembler {
         });
         if let Some(at) =
             holder.filter(|at| self.draft(*at).is_some_and(|draft| draft.firm.is_some()))
+            && !self.stands_apart(at, killed.pid)
         {
-            if !self.stands_apart(at, killed.pid) {
-                self.entangle();
-                return self.killed_in_tangle(killed, frame, number);
-            }
+            self.entangle();
+            return self.killed_in_tangle(killed, frame, number);
         }
         let at = match holder {
             Some(at) => at,

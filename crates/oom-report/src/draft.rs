@@ -357,7 +357,7 @@ impl Draft {
             .comm
             .iter()
             .rposition(|byte| {
-                matches!(byte, b']' | b'"') || number == 1 && matches!(byte, b';' | b'=' | 0)
+                matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=')
             })
             .filter(|_| !frame.framed);
         let comm = lost

@@ -133,11 +133,11 @@ impl Draft {
             .stats
             .first()
             .and_then(|stats| Some((stats.path.clone()?, stats.line?)));
-        if let (Some(usage), Some((path, line))) = (usage, first) {
-            if line == usage + 1 {
-                memcg.path = Some(path);
-                memcg.path_line = Some(line);
-            }
+        if let (Some(usage), Some((path, line))) = (usage, first)
+            && line == usage + 1
+        {
+            memcg.path = Some(path);
+            memcg.path_line = Some(line);
         }
     }
 

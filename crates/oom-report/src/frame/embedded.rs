@@ -21,7 +21,7 @@ const STARTS: &[&[u8]] = &[
 ];
 
 /// What a shipper's prefix ends with.
-const SEPARATORS: [&[u8]; 4] = [b"| ", b": ", b"] ", b"\t"];
+const SEPARATORS: [&[u8]; 5] = [b"| ", b"> ", b": ", b"] ", b"\t"];
 
 /// Length of what stands before the line proper; `None` when nothing of the kind is found.
 pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
@@ -122,7 +122,11 @@ fn begins_text(line: &[u8]) -> Option<usize> {
             // word.
             let end = memchr::memmem::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
-            let fits = |at: &usize| is_of_name_length(head.get(*at..).unwrap_or_default());
+            let fits = |at: &usize| {
+                let comm = head.get(*at..).unwrap_or_default();
+                // A bracket there is the end of a stamp whose start is lost.
+                is_of_name_length(comm) && memchr::memchr2(b']', b'"', comm).is_none()
+            };
             if let Some(number) = number_length(head).filter(fits) {
                 return Some(number);
             }
