@@ -4,15 +4,19 @@
 //! or where lines were lost. What tells the lines apart (host, caller id, time) is used; where nothing does, the facts
 //! that could be either's are dropped and the victims kept.
 
+mod aftermath;
+mod tangle;
+
 use std::collections::VecDeque;
 
 use crate::cursor::text;
 use crate::draft::{BACK_US, Draft, Stage, Taken};
 use crate::frame::{Frame, Origin};
-use crate::kernel::kill::{Cause, Killed, ReapedLine};
+use crate::kernel::kill::{Cause, Killed};
 use crate::kernel::{self, KernelLine};
-use crate::report::{Doubt, OomReport, Reaped, Victim};
+use crate::report::{OomReport, Victim};
 use crate::time::Assumptions;
+use tangle::Tangle;
 
 /// Lines that do not belong to an unfinished report before it is given up.
 const PATIENCE: u32 = 512;
@@ -53,12 +57,6 @@ pub(crate) struct Assembler {
     /// The lines come from before a needle: any part of a report may open one.
     pub(crate) opening: bool,
     pub(crate) ignored: Ignored,
-}
-
-#[derive(Debug, Default)]
-struct Tangle {
-    kills: usize,
-    constraints: Vec<(u32, u64, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -361,85 +359,6 @@ impl Assembler {
         self.body(line, frame, number, cut);
     }
 
-    /// Whether a report that began inside another is whole, and so all its own: the other one lost its end, and is over.
-    fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
-        let own = self
-            .draft(at)
-            .and_then(|draft| draft.report.trigger.as_ref())
-            .and_then(|trigger| trigger.pid);
-        let others = || {
-            self.drafts
-                .iter()
-                .enumerate()
-                .filter(|(other, draft)| *other != at && draft.firm.is_some())
-        };
-        let anothers = others().any(|(_, draft)| {
-            draft
-                .report
-                .trigger
-                .as_ref()
-                .is_some_and(|trigger| trigger.pid == Some(pid))
-                && own != Some(pid)
-        });
-        let newest = others().all(|(other, _)| other < at);
-        // Without the kernel's clock nothing shows that the other one is over, and not just waiting for its turn.
-        let clock = self
-            .draft(at)
-            .is_some_and(|draft| draft.last_boot_us.is_some());
-        // The body may be another's that got no further than its header, unless the own task is in the table.
-        let listed = self.draft(at).is_some_and(|draft| {
-            let mut tasks = draft.report.tasks.iter();
-            tasks.any(|task| Some(task.pid) == own || Some(task.tgid) == own)
-        });
-        let bodiless = others().any(|(_, draft)| draft.stage < Stage::Memory);
-        if anothers
-            || !newest
-            || !clock
-            || bodiless && !listed
-            || !self.draft(at).is_some_and(Draft::is_whole)
-        {
-            return false;
-        }
-        // Their indices are all before this one's.
-        self.drafts.iter_mut().for_each(|draft| {
-            if draft.firm.take().is_some() && draft.stage < Stage::Decision {
-                draft.foreign = PATIENCE;
-            }
-        });
-        true
-    }
-
-    /// A report goes on after the kill line it was given: that one was another's, whose lines may follow too.
-    fn take_back_kill(&mut self, at: usize) {
-        let Some(draft) = self.drafts.get_mut(at) else {
-            return;
-        };
-        let mut apart = draft.split_victims();
-        for draft in [&mut *draft, &mut apart] {
-            draft.report.doubts.push((Doubt::Interleaved, None));
-        }
-        self.drafts.push(apart);
-        self.mixed = true;
-        self.tangle = Some(Tangle {
-            kills: 1,
-            ..Tangle::default()
-        });
-    }
-
-    /// Takes back what the reports that run into each other got since the second began.
-    fn entangle(&mut self) {
-        for draft in &mut self.drafts {
-            match draft.firm.take() {
-                Some(firm) => *draft = *firm,
-                None => draft.forget_body(),
-            }
-            draft.firm = None;
-            draft.report.doubts.push((Doubt::Interleaved, None));
-        }
-        self.tangle = Some(Tangle::default());
-        self.mixed = true;
-    }
-
     fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
         if self.tangle.is_some() {
             return self.killed_in_tangle(killed, frame, number);
@@ -513,166 +432,6 @@ impl Assembler {
             killed.comm,
             [killed.total_vm_kib, killed.anon_rss_kib],
         );
-    }
-
-    /// In a tangle a kill line goes to the report whose own trigger it names, else it stands alone.
-    fn killed_in_tangle(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
-        let own = |draft: &Draft| {
-            draft.stage < Stage::Killed
-                && draft
-                    .report
-                    .trigger
-                    .as_ref()
-                    .is_some_and(|trigger| trigger.pid == Some(killed.pid))
-        };
-        let only = self.drafts.iter().filter(|draft| own(draft)).count() == 1;
-        let at = match self.drafts.iter().position(own).filter(|_| only) {
-            Some(at) => at,
-            None => {
-                let at = self.open(frame);
-                if let Some(draft) = self.drafts.get_mut(at) {
-                    draft.report.doubts.push((Doubt::Interleaved, None));
-                }
-                at
-            }
-        };
-        let constraint = self.tangle.as_mut().and_then(|tangle| {
-            tangle.kills += 1;
-            let found = tangle
-                .constraints
-                .iter()
-                .position(|(pid, ..)| *pid == killed.pid)?;
-            Some(tangle.constraints.swap_remove(found))
-        });
-        if let Some(draft) = self.drafts.get_mut(at) {
-            if let Some((_, number, text)) = &constraint {
-                let index = draft.report.text.push(*number, text);
-                if let KernelLine::Constraint(line) = kernel::read(text.as_bytes(), false) {
-                    draft.apply_constraint(&line, index);
-                }
-            }
-            let index = draft.keep(frame, number);
-            draft.kill(killed, index);
-        }
-        self.remember(
-            killed.pid,
-            killed.comm,
-            [killed.total_vm_kib, killed.anon_rss_kib],
-        );
-        let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
-        let waiting = self
-            .drafts
-            .iter()
-            .filter(|draft| draft.stage < Stage::Killed)
-            .count();
-        let done = self
-            .drafts
-            .iter()
-            .filter(|draft| draft.stage >= Stage::Killed)
-            .count();
-        if kills >= 2 && done >= waiting {
-            self.untangle();
-        }
-    }
-
-    /// As many kills as reports were seen: the headers that found no kill of their own are among them.
-    fn untangle(&mut self) {
-        self.drafts.retain(|draft| draft.stage >= Stage::Killed);
-        while !self.drafts.is_empty() {
-            self.conclude(0);
-        }
-        self.tangle = None;
-    }
-
-    fn reaped(&mut self, line: &ReapedLine<'_>, frame: &Frame<'_>, number: u64) {
-        let reaped = match (line.anon_rss_kib, line.file_rss_kib) {
-            (Some(anon_rss_kib), Some(file_rss_kib)) => Some(Reaped {
-                anon_rss_kib,
-                file_rss_kib,
-                shmem_rss_kib: line.shmem_rss_kib,
-            }),
-            _ => None,
-        };
-        if self.with_victim(line.pid, line.comm, frame, number, |victim| {
-            victim.reaped = victim.reaped.or(reaped)
-        }) {
-            return;
-        }
-        if self.is_repeated(line.pid, line.comm, [None, None]) {
-            return;
-        }
-        // All that is left of a kill.
-        let at = self.open(frame);
-        if let Some(draft) = self.drafts.get_mut(at) {
-            let index = draft.keep(frame, number);
-            draft.report.victims.push(Victim {
-                pid: line.pid,
-                comm: text(line.comm),
-                reaped,
-                lines: vec![index],
-                ..Victim::default()
-            });
-        }
-        self.remember(line.pid, line.comm, [None, None]);
-        self.conclude(at);
-    }
-
-    /// Applies `change` to the victim of that pid and name, wherever it is; says whether there is one.
-    fn with_victim(
-        &mut self,
-        pid: u32,
-        comm: &[u8],
-        frame: &Frame<'_>,
-        number: u64,
-        change: impl FnOnce(&mut Victim),
-    ) -> bool {
-        let comm = text(comm);
-        let is_it = |victim: &Victim| victim.pid == pid && victim.comm == comm;
-        let draft = self
-            .drafts
-            .iter_mut()
-            .rev()
-            .find(|draft| draft.report.victims.iter().any(is_it));
-        let report = match draft {
-            Some(draft) => {
-                draft.foreign = 0;
-                Some(&mut draft.report)
-            }
-            None => self
-                .waiting
-                .iter_mut()
-                .rev()
-                .find(|report| report.victims.iter().any(is_it)),
-        };
-        let Some(report) = report else { return false };
-        let index = report
-            .text
-            .push(number, &String::from_utf8_lossy(frame.text));
-        if let Some(victim) = report.victims.iter_mut().find(|victim| is_it(victim)) {
-            victim.lines.push(index);
-            change(victim);
-        }
-        self.release();
-        true
-    }
-
-    fn add_to_waiting(&mut self, pid: u32, comm: &[u8], frame: &Frame<'_>, number: u64) {
-        if let Some(report) = self
-            .waiting
-            .back_mut()
-            .filter(|report| report.victims.iter().all(|victim| victim.pid != pid))
-        {
-            let index = report
-                .text
-                .push(number, &String::from_utf8_lossy(frame.text));
-            report.victims.push(Victim {
-                pid,
-                comm: text(comm),
-                shares_memory: true,
-                lines: vec![index],
-                ..Victim::default()
-            });
-        }
     }
 
     fn grow_impatient(&mut self) {

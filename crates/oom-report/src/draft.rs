@@ -3,24 +3,21 @@
 //! Knows the order in which a kernel prints the sections, and refuses a line that does not belong where it stands.
 //! Which draft a line goes to is decided in [`crate::assemble`].
 
+mod cgroup;
 mod finish;
 mod system;
+mod victims;
 
 use smol_str::SmolStr;
 
-use crate::assemble::PAUSE_US;
 use crate::cursor::text;
 use crate::frame::{Frame, Origin};
-use crate::kernel::kill::{Cause, ConstraintLine, Killed};
-use crate::kernel::memcg::{CounterKind, StatsLine, Usage, read_inline, read_stat};
+use crate::kernel::KernelLine;
+use crate::kernel::kill::{Cause, ConstraintLine};
 use crate::kernel::table::Columns;
 use crate::kernel::trigger::{CpuLine, Header};
-use crate::kernel::{KernelLine, memcg};
 use crate::kernel_version::KernelVersion;
-use crate::report::{
-    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, Stamp,
-    StatUnit, Trigger, Victim,
-};
+use crate::report::{Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Trigger};
 use crate::time::Assumptions;
 
 /// How far a report has come. A kernel prints the sections in this order.
@@ -362,7 +359,9 @@ impl Draft {
             .filter(|_| !frame.framed);
         let comm = lost
             .and_then(|at| header.comm.get(at + 1..))
-            .map_or(header.comm, |comm| comm.trim_ascii_start());
+            .map_or(header.comm, |comm| {
+                comm.strip_prefix(b":").unwrap_or(comm).trim_ascii_start()
+            });
         // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
         // its last word is the name's, or at least its end. The `CPU:` line settles it.
         let doubtful = comm.len() > 15 || (number == 1 && !frame.framed);
@@ -414,96 +413,6 @@ impl Draft {
                 .and_then(KernelVersion::parse);
         }
         Taken::Yes
-    }
-
-    fn take_usage(&mut self, usage: &Usage, frame: &Frame<'_>, number: u64) -> Taken {
-        // Sysrq-f is about the machine, never about a cgroup's limit.
-        let sysrq = self
-            .report
-            .trigger
-            .as_ref()
-            .is_some_and(|known| known.order == Some(-1));
-        if self.stage >= Stage::Table || sysrq {
-            return Taken::Conflict;
-        }
-        let known = self
-            .report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| counter(memcg, usage.kind).line.is_some());
-        if known {
-            return Taken::Conflict;
-        }
-        let index = self.enter(Stage::Memory, frame, number);
-        *counter_mut(self.memcg(), usage.kind) = Counter {
-            usage_kib: Some(usage.usage_kib),
-            limit_kib: usage.limit_kib,
-            failcnt: usage.failcnt,
-            line: Some(index),
-        };
-        Taken::Yes
-    }
-
-    fn take_stats(
-        &mut self,
-        stats: &StatsLine<'_>,
-        frame: &Frame<'_>,
-        number: u64,
-        cut: bool,
-    ) -> Taken {
-        if self.stage >= Stage::Table {
-            return Taken::Conflict;
-        }
-        let index = self.enter(Stage::Memory, frame, number);
-        let inline = !stats.inline.trim_ascii().is_empty();
-        let entry = MemcgStats {
-            path: Some(stats.path).filter(|path| !path.is_empty()).map(text),
-            fields: read_inline(stats.inline, cut),
-            unit: if inline {
-                StatUnit::KB
-            } else {
-                StatUnit::Bytes
-            },
-            line: Some(index),
-        };
-        self.memcg().stats.push(entry);
-        self.stats_open = !inline;
-        Taken::Yes
-    }
-
-    /// Rows that mean something only behind the line that announces them.
-    fn take_row_of_open_list(&mut self, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
-        let pause_us = self
-            .last_boot_us
-            .zip(frame.boot_us)
-            .map_or(0, |(last, now)| now.saturating_sub(last));
-        if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
-            let rows = stat_rows(frame.text, cut);
-            // Each name stands once in a list: this row is another's.
-            let known = self.memcg().stats.last();
-            if rows
-                .iter()
-                .any(|((name, _), _)| known.is_some_and(|known| known.fields.get(name).is_some()))
-            {
-                return Taken::Conflict;
-            }
-            if !rows.is_empty() {
-                self.keep(frame, number);
-                if let Some(stats) = self.memcg().stats.last_mut() {
-                    for (row, unit) in rows {
-                        if stats.fields.is_empty() {
-                            stats.unit = unit;
-                        }
-                        stats.fields.0.push(row);
-                    }
-                }
-                return Taken::Yes;
-            }
-        }
-        if self.slab_open {
-            return self.take_slab_row(frame, number);
-        }
-        Taken::Foreign
     }
 
     fn take_task(&mut self, row: &[u8], frame: &Frame<'_>, number: u64) -> Taken {
@@ -590,286 +499,5 @@ impl Draft {
             .filter(|mask| *mask != b"(null)")
             .map(text)
             .or_else(|| trigger.nodemask.take());
-    }
-
-    /// The pid that the `oom-kill:` line names.
-    pub(crate) fn chosen(&self) -> Option<u32> {
-        let (_, text) = self.report.text.get(self.report.constraint_line?)?;
-        match crate::kernel::read(text.as_bytes(), false) {
-            KernelLine::Constraint(line) => line.pid,
-            _ => None,
-        }
-    }
-
-    /// Adds the process that a `Kill process` line announces.
-    pub(crate) fn announce(
-        &mut self,
-        pid: u32,
-        comm: &[u8],
-        score: Option<u64>,
-        cause: Cause,
-        index: LineIndex,
-    ) {
-        self.stage = self.stage.max(Stage::Decision);
-        self.note_cause(cause);
-        self.report.victims.push(Victim {
-            pid,
-            comm: text(comm),
-            score,
-            announced_only: true,
-            lines: vec![index],
-            ..Victim::default()
-        });
-    }
-
-    /// Adds the process that a `Killed process` line names; says whether it belongs to this report.
-    pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
-        self.killed_early = (Stage::Header..Stage::Memory).contains(&self.stage);
-        self.stage = Stage::Killed;
-        self.note_cause(killed.cause);
-        let group_kill = self
-            .report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| memcg.group_line.is_some());
-        if let Some(known) = self
-            .report
-            .victims
-            .iter_mut()
-            .find(|known| known.pid == killed.pid)
-        {
-            // A group kill names the first victim again, when parts of it are gone already.
-            known.lines.push(index);
-            known.announced_only = false;
-            known.group_kill |= group_kill;
-            if known.total_vm_kib.is_none() {
-                fill(known, killed);
-            }
-        } else {
-            let mut victim = Victim {
-                pid: killed.pid,
-                comm: text(killed.comm),
-                group_kill,
-                lines: vec![index],
-                ..Victim::default()
-            };
-            fill(&mut victim, killed);
-            self.report.victims.push(victim);
-        }
-        if killed.cut {
-            self.report.doubts.push((Doubt::LineCut, Some(index)));
-        }
-    }
-
-    /// Adds a process that dies because it shares the victim's memory.
-    pub(crate) fn share(&mut self, pid: u32, comm: &[u8], index: LineIndex) {
-        if self.report.victims.iter().any(|known| known.pid == pid) {
-            return;
-        }
-        self.report.victims.push(Victim {
-            pid,
-            comm: text(comm),
-            shares_memory: true,
-            lines: vec![index],
-            ..Victim::default()
-        });
-    }
-
-    /// Forgets all but who asked for memory: the rest may be another report's.
-    pub(crate) fn forget_body(&mut self) {
-        let report = std::mem::take(&mut self.report);
-        self.report = OomReport {
-            text: report.text,
-            provenance: report.provenance,
-            time: report.time,
-            node: report.node,
-            boot_id: report.boot_id,
-            trigger: report
-                .trigger
-                .filter(|trigger| trigger.line.is_some())
-                .map(|trigger| Trigger {
-                    // The call trace and what the `oom-kill:` line adds stand after the header.
-                    stack: Vec::new(),
-                    page_fault: false,
-                    ..trigger
-                }),
-            ..OomReport::default()
-        };
-        if let Some(trigger) = self
-            .report
-            .trigger
-            .as_mut()
-            .filter(|trigger| trigger.cpu_line.is_none())
-        {
-            trigger.pid = None;
-        }
-        self.stage = self.stage.min(Stage::Header);
-    }
-
-    /// Whether a kill line can follow what is there. Since 5.1 it names its cause, and the `oom-kill:` line stands before
-    /// it: where a body is there and that line is not, only the table shows that both are one report's.
-    pub(crate) fn may_end_with(&self, killed: &Killed<'_>) -> bool {
-        let announced = self.report.constraint_line.is_some() || !self.report.victims.is_empty();
-        if killed.cause == Cause::Unsaid || announced {
-            return true;
-        }
-        let headed = self
-            .report
-            .trigger
-            .as_ref()
-            .is_some_and(|trigger| trigger.line.is_some());
-        match self.stage {
-            Stage::Table => self.lists(killed),
-            _ => !headed,
-        }
-    }
-
-    /// Whether the table has the process of a kill line.
-    pub(crate) fn lists(&self, killed: &Killed<'_>) -> bool {
-        self.report
-            .tasks
-            .iter()
-            .any(|task| task.pid == killed.pid && task.comm.as_bytes() == killed.comm)
-    }
-
-    /// Whether the line shows that the kill line taken was another report's: this one goes on without it.
-    pub(crate) fn goes_on_after_kill(&self, line: &KernelLine<'_>) -> bool {
-        self.stage == Stage::Killed
-            && self.killed_early
-            && matches!(
-                line,
-                KernelLine::Cpuset { .. }
-                    | KernelLine::Cpu(_)
-                    | KernelLine::Hardware(_)
-                    | KernelLine::StackMark
-                    | KernelLine::StackFrame(_)
-                    | KernelLine::Registers
-                    | KernelLine::TaskIn { .. }
-                    | KernelLine::Usage(_)
-                    | KernelLine::Stats(_)
-                    | KernelLine::ShowMem(_)
-                    | KernelLine::TasksState
-            )
-    }
-
-    /// Takes the victims out, with their lines, as a report of their own.
-    pub(crate) fn split_victims(&mut self) -> Self {
-        let mut apart = self.clone();
-        let mut victims = std::mem::take(&mut self.report.victims);
-        apart.report = OomReport {
-            provenance: self.report.provenance,
-            time: Stamp {
-                boot_us: self.last_boot_us,
-                ..self.report.time
-            },
-            node: self.report.node.clone(),
-            boot_id: self.report.boot_id.clone(),
-            ..OomReport::default()
-        };
-        for victim in &mut victims {
-            for index in &mut victim.lines {
-                if let Some((number, text)) = self.report.text.get(*index) {
-                    *index = apart.report.text.push(number, text);
-                }
-            }
-        }
-        apart.report.victims = victims;
-        self.forget_body();
-        self.cause = Cause::Unsaid;
-        self.killed_early = false;
-        apart
-    }
-
-    /// Whether all sections before the kill line are there.
-    pub(crate) fn is_whole(&self) -> bool {
-        let report = &self.report;
-        let trigger = report.trigger.as_ref();
-        let memory = report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| memcg.memory.line.is_some())
-            || self.mem_info_seen;
-        trigger.is_some_and(|trigger| {
-            trigger.line.is_some() && trigger.cpu_line.is_some() && !trigger.stack.is_empty()
-        }) && memory
-            && !report.tasks.is_empty()
-    }
-
-    fn note_cause(&mut self, cause: Cause) {
-        if cause != Cause::Unsaid {
-            self.cause = cause;
-        }
-    }
-
-    /// Whether a kill line's own words contradict what is known of this report.
-    pub(crate) fn contradicts(&self, cause: Cause) -> bool {
-        match cause {
-            Cause::Memcg => {
-                matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong
-            }
-            Cause::Machine | Cause::AllocatingTask => self
-                .report
-                .memcg
-                .as_ref()
-                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some()),
-            Cause::Unsaid => false,
-        }
-    }
-}
-
-/// The rows of memory.stat in one line of a log. 5.3 to 6.4 print the whole file as one record: its line ends come as
-/// they are (raw records, the journal) or as `#012` (rsyslog).
-fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
-    let mut rows = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        let mut rest = line;
-        while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"#012");
-            let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
-            rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
-            // The last row of a cut line may have lost digits.
-            let whole = !cut || !rest.is_empty();
-            // v1 builds between the two forms print `cache:1234KB` rows.
-            let found = read_stat(row)
-                .filter(|_| whole)
-                .map(|row| (row, StatUnit::Bytes))
-                .or_else(|| {
-                    let mut inline = memcg::read_inline(row, cut).0.into_iter();
-                    inline
-                        .next()
-                        .filter(|_| inline.next().is_none())
-                        .map(|row| (row, StatUnit::KB))
-                });
-            rows.extend(found);
-        }
-    }
-    rows
-}
-
-fn fill(victim: &mut Victim, killed: &Killed<'_>) {
-    victim.uid = killed.uid;
-    victim.total_vm_kib = killed.total_vm_kib;
-    victim.anon_rss_kib = killed.anon_rss_kib;
-    victim.file_rss_kib = killed.file_rss_kib;
-    victim.shmem_rss_kib = killed.shmem_rss_kib;
-    victim.pgtables_kib = killed.pgtables_kib;
-    victim.oom_score_adj = killed.oom_score_adj;
-}
-
-fn counter(memcg: &Memcg, kind: CounterKind) -> &Counter {
-    match kind {
-        CounterKind::Memory => &memcg.memory,
-        CounterKind::MemorySwap => &memcg.memsw,
-        CounterKind::Kmem => &memcg.kmem,
-        CounterKind::Swap => &memcg.swap,
-    }
-}
-
-fn counter_mut(memcg: &mut Memcg, kind: CounterKind) -> &mut Counter {
-    match kind {
-        CounterKind::Memory => &mut memcg.memory,
-        CounterKind::MemorySwap => &mut memcg.memsw,
-        CounterKind::Kmem => &mut memcg.kmem,
-        CounterKind::Swap => &mut memcg.swap,
     }
 }
