@@ -360,6 +360,8 @@ impl Assembler {
     }
 
     fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
+        // Without a clock nothing shows whether the report of an earlier victim is over.
+        let strict = self.mixed || frame.boot_us.is_none() && !self.remembered.is_empty();
         if self.tangle.is_some() {
             return self.killed_in_tangle(killed, frame, number);
         }
@@ -388,7 +390,8 @@ impl Assembler {
                     // A child may die in place of the announced process, under a plain `Killed process`.
                     _ => {
                         !draft.contradicts(killed.cause)
-                            && (!self.mixed || draft.may_end_with(killed))
+                            && !draft.spares_all()
+                            && (!strict || draft.may_end_with(killed))
                             && (chosen || known)
                             && (!announced || known || killed.cause == Cause::Unsaid)
                     }

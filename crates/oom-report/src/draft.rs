@@ -362,6 +362,15 @@ impl Draft {
             .map_or(header.comm, |comm| {
                 comm.strip_prefix(b":").unwrap_or(comm).trim_ascii_start()
             });
+        // Half a colour's sequence and the next one, whole.
+        let comm = match memchr::memmem::rfind(comm, b"\x1b[") {
+            Some(at) if number == 1 && !frame.framed => {
+                let mut rest = crate::cursor::Cursor(comm.get(at + 2..).unwrap_or_default());
+                rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+                if rest.eat(b"m") { rest.0 } else { comm }
+            }
+            _ => comm,
+        };
         // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
         // its last word is the name's, or at least its end. The `CPU:` line settles it.
         let doubtful = comm.len() > 15 || (number == 1 && !frame.framed);

@@ -4,7 +4,7 @@ use super::{Draft, Stage};
 use crate::cursor::text;
 use crate::kernel::KernelLine;
 use crate::kernel::kill::{Cause, Killed};
-use crate::report::{Doubt, LineIndex, OomReport, Scope, Stamp, Trigger, Victim};
+use crate::report::{Doubt, LineIndex, OomReport, Outcome, Scope, Stamp, Trigger, Victim};
 
 impl Draft {
     /// The pid that the `oom-kill:` line names.
@@ -53,6 +53,14 @@ impl Draft {
             Stage::Table => self.lists(killed),
             _ => !headed,
         }
+    }
+
+    /// Whether the kernel said that it kills nobody.
+    pub(crate) fn spares_all(&self) -> bool {
+        self.report
+            .outcomes
+            .iter()
+            .any(|(outcome, _)| *outcome == Outcome::NoKillableProcesses)
     }
 
     /// Whether the table has the process of a kill line.

@@ -88,6 +88,7 @@ fn bracket(frame: &mut Frame<'_>) -> Option<Next> {
     if let Some((time, _)) = bracketed_iso(&mut cursor) {
         frame.time = time;
         frame.framed = true;
+        cursor.eat(b":");
         cursor.eat(b" ");
         frame.text = cursor.0;
         return Some(Next::Kernel);
