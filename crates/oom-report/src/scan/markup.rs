@@ -20,6 +20,18 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     }
     into.clear();
     let mut rest = line;
+    // The end of a sequence whose start is lost stands before the next one.
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+        .count();
+    if coloured
+        && line
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(b"m\x1b["))
+    {
+        rest = line.get(digits + 1..).unwrap_or_default();
+    }
     while let Some((first, after)) = rest.split_first() {
         let skipped = if coloured { colour_length(rest) } else { 0 };
         if skipped > 0 {
