@@ -4,26 +4,29 @@
 //! or where lines were lost. What tells the lines apart (host, caller id, time) is used; where nothing does, the facts
 //! that could be either's are dropped and the victims kept.
 
+mod aftermath;
 mod settle;
+mod tangle;
 
 use std::collections::VecDeque;
 
 use crate::cursor::text;
-use crate::draft::{Draft, Stage, Taken};
+use crate::draft::{BACK_US, Draft, Stage, Taken};
 use crate::frame::{Frame, Origin};
-use crate::kernel::kill::{Cause, Killed, ReapedLine};
+use crate::kernel::kill::{Cause, Killed};
 use crate::kernel::{self, KernelLine};
-use crate::report::{Doubt, OomReport, Reaped, Victim};
+use crate::report::{OomReport, Victim};
 use crate::time::Assumptions;
+use tangle::Tangle;
 
 /// Lines that do not belong to an unfinished report before it is given up.
 const PATIENCE: u32 = 512;
 /// The same after the kill line: group members and the reaper follow at once.
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
-const GAP_US: u64 = 10_000_000;
+pub(crate) const GAP_US: u64 = 10_000_000;
 /// A report whose last line is longer ago is not one that runs beside the next.
-const PAUSE_US: u64 = 1_000_000;
+pub(crate) const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.
 const WAITING: usize = 16;
 /// Victims remembered, to know a quoted kill line when it comes.
@@ -48,17 +51,15 @@ pub(crate) struct Assembler {
     /// Reports handed over before they were over, by their first line, with the lines they had.
     told: VecDeque<(Option<u64>, usize)>,
     remembered: VecDeque<Remembered>,
+    /// The kernel's clock at the last line of the report that ended last.
+    last_boot_us: Option<u64>,
     /// Two reports run into each other: kills since then, and what may say more of them.
     tangle: Option<Tangle>,
+    /// That has happened in this log: it holds more than one machine's lines.
+    mixed: bool,
     /// The lines come from before a needle: any part of a report may open one.
     pub(crate) opening: bool,
     pub(crate) ignored: Ignored,
-}
-
-#[derive(Debug, Default)]
-struct Tangle {
-    kills: usize,
-    constraints: Vec<(u32, u64, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +82,13 @@ impl Assembler {
         !self.drafts.is_empty()
     }
 
+    /// Whether a line of that time is too long after the last report's end to have run into it.
+    pub(crate) fn is_long_after_last(&self, boot_us: Option<u64>) -> bool {
+        self.last_boot_us
+            .zip(boot_us)
+            .is_some_and(|(last, now)| now.saturating_sub(last) > PAUSE_US)
+    }
+
     /// The next finished report.
     pub(crate) fn next_ready(&mut self) -> Option<OomReport> {
         self.ready.pop_front()
@@ -88,6 +96,7 @@ impl Assembler {
 
     /// Takes one line. `cut`: the line ends before its line end was seen.
     pub(crate) fn feed(&mut self, frame: &Frame<'_>, number: u64, cut: bool) {
+        let cut = cut || frame.cut;
         let line = kernel::read(frame.text, cut);
         if frame.believed() == Origin::Other {
             if line.opens() {
@@ -192,8 +201,9 @@ impl Assembler {
                     .last_boot_us
                     .map_or(u64::MAX, |last| last.abs_diff(boot_us))
             };
-            let near = |at: &(usize, &Draft)| distance(at.1) < 1_000_000;
-            if candidates().filter(near).count() == 1 {
+            let nearest = candidates().map(|(_, draft)| distance(draft)).min()?;
+            let near = |at: &(usize, &Draft)| distance(at.1) <= nearest.saturating_add(BACK_US);
+            if nearest < PAUSE_US && candidates().filter(near).count() == 1 {
                 return candidates().find(near).map(|(at, _)| at);
             }
         }
@@ -240,7 +250,11 @@ impl Assembler {
             .drafts
             .iter()
             .enumerate()
-            .filter(|(_, draft)| draft.could_hold(frame) && draft.stage < Stage::Killed)
+            .filter(|(_, draft)| {
+                let apart_us = draft.last_boot_us.zip(frame.boot_us);
+                let beside = apart_us.is_none_or(|(last, now)| last.abs_diff(now) <= PAUSE_US);
+                draft.same_writer(frame) && beside && draft.stage < Stage::Killed
+            })
             .map(|(at, _)| at)
             .collect();
         let at = self.open(frame);
@@ -307,7 +321,13 @@ impl Assembler {
                 let over = self
                     .draft(at)
                     .is_some_and(|draft| draft.stage == Stage::Killed);
-                if over && line.opens() {
+                if self
+                    .draft(at)
+                    .is_some_and(|draft| draft.goes_on_after_kill(line))
+                {
+                    self.take_back_kill(at);
+                    self.grow_impatient();
+                } else if over && line.opens() {
                     // The next report, its header lost.
                     self.conclude(at);
                     self.body(line, frame, number, cut);
@@ -345,57 +365,9 @@ impl Assembler {
         self.body(line, frame, number, cut);
     }
 
-    /// Whether a report that began inside another is whole, and so all its own: the other one lost its end, and is over.
-    fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
-        let own = self
-            .draft(at)
-            .and_then(|draft| draft.report.trigger.as_ref())
-            .and_then(|trigger| trigger.pid);
-        let others = || {
-            self.drafts
-                .iter()
-                .enumerate()
-                .filter(|(other, draft)| *other != at && draft.firm.is_some())
-        };
-        let anothers = others().any(|(_, draft)| {
-            draft
-                .report
-                .trigger
-                .as_ref()
-                .is_some_and(|trigger| trigger.pid == Some(pid))
-                && own != Some(pid)
-        });
-        let newest = others().all(|(other, _)| other < at);
-        // Without the kernel's clock nothing shows that the other one is over, and not just waiting for its turn.
-        let clock = self
-            .draft(at)
-            .is_some_and(|draft| draft.last_boot_us.is_some());
-        if anothers || !newest || !clock || !self.draft(at).is_some_and(Draft::is_whole) {
-            return false;
-        }
-        // Their indices are all before this one's.
-        self.drafts.iter_mut().for_each(|draft| {
-            if draft.firm.take().is_some() && draft.stage < Stage::Decision {
-                draft.foreign = PATIENCE;
-            }
-        });
-        true
-    }
-
-    /// Takes back what the reports that run into each other got since the second began.
-    fn entangle(&mut self) {
-        for draft in &mut self.drafts {
-            match draft.firm.take() {
-                Some(firm) => *draft = *firm,
-                None => draft.forget_body(),
-            }
-            draft.firm = None;
-            draft.report.doubts.push((Doubt::Interleaved, None));
-        }
-        self.tangle = Some(Tangle::default());
-    }
-
     fn killed(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
+        // Without a clock nothing shows whether the report of an earlier victim is over.
+        let strict = self.mixed || frame.boot_us.is_none() && !self.remembered.is_empty();
         if self.tangle.is_some() {
             return self.killed_in_tangle(killed, frame, number);
         }
@@ -420,10 +392,12 @@ impl Assembler {
                     .chosen()
                     .is_none_or(|pid| pid == killed.pid || announced);
                 match draft.stage {
-                    Stage::Killed => in_group || known,
+                    Stage::Killed => known || in_group && (!self.mixed || draft.lists(killed)),
                     // A child may die in place of the announced process, under a plain `Killed process`.
                     _ => {
                         !draft.contradicts(killed.cause)
+                            && !draft.spares_all()
+                            && (!strict || draft.may_end_with(killed))
                             && (chosen || known)
                             && (!announced || known || killed.cause == Cause::Unsaid)
                     }
@@ -432,11 +406,10 @@ impl Assembler {
         });
         if let Some(at) =
             holder.filter(|at| self.draft(*at).is_some_and(|draft| draft.firm.is_some()))
+            && !self.stands_apart(at, killed.pid)
         {
-            if !self.stands_apart(at, killed.pid) {
-                self.entangle();
-                return self.killed_in_tangle(killed, frame, number);
-            }
+            self.entangle();
+            return self.killed_in_tangle(killed, frame, number);
         }
         let at = match holder {
             Some(at) => at,
@@ -468,165 +441,6 @@ impl Assembler {
             killed.comm,
             [killed.total_vm_kib, killed.anon_rss_kib],
         );
-    }
-
-    /// In a tangle a kill line goes to the report whose own trigger it names, else it stands alone.
-    fn killed_in_tangle(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
-        let own = |draft: &Draft| {
-            draft.stage < Stage::Killed
-                && draft
-                    .report
-                    .trigger
-                    .as_ref()
-                    .is_some_and(|trigger| trigger.pid == Some(killed.pid))
-        };
-        let at = match self.drafts.iter().position(own) {
-            Some(at) => at,
-            None => {
-                let at = self.open(frame);
-                if let Some(draft) = self.drafts.get_mut(at) {
-                    draft.report.doubts.push((Doubt::Interleaved, None));
-                }
-                at
-            }
-        };
-        let constraint = self.tangle.as_mut().and_then(|tangle| {
-            tangle.kills += 1;
-            let found = tangle
-                .constraints
-                .iter()
-                .position(|(pid, ..)| *pid == killed.pid)?;
-            Some(tangle.constraints.swap_remove(found))
-        });
-        if let Some(draft) = self.drafts.get_mut(at) {
-            if let Some((_, number, text)) = &constraint {
-                let index = draft.report.text.push(*number, text);
-                if let KernelLine::Constraint(line) = kernel::read(text.as_bytes(), false) {
-                    draft.apply_constraint(&line, index);
-                }
-            }
-            let index = draft.keep(frame, number);
-            draft.kill(killed, index);
-        }
-        self.remember(
-            killed.pid,
-            killed.comm,
-            [killed.total_vm_kib, killed.anon_rss_kib],
-        );
-        let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
-        let waiting = self
-            .drafts
-            .iter()
-            .filter(|draft| draft.stage < Stage::Killed)
-            .count();
-        let done = self
-            .drafts
-            .iter()
-            .filter(|draft| draft.stage >= Stage::Killed)
-            .count();
-        if kills >= 2 && done >= waiting {
-            self.untangle();
-        }
-    }
-
-    /// As many kills as reports were seen: the headers that found no kill of their own are among them.
-    fn untangle(&mut self) {
-        self.drafts.retain(|draft| draft.stage >= Stage::Killed);
-        while !self.drafts.is_empty() {
-            self.conclude(0);
-        }
-        self.tangle = None;
-    }
-
-    fn reaped(&mut self, line: &ReapedLine<'_>, frame: &Frame<'_>, number: u64) {
-        let reaped = match (line.anon_rss_kib, line.file_rss_kib) {
-            (Some(anon_rss_kib), Some(file_rss_kib)) => Some(Reaped {
-                anon_rss_kib,
-                file_rss_kib,
-                shmem_rss_kib: line.shmem_rss_kib,
-            }),
-            _ => None,
-        };
-        if self.with_victim(line.pid, line.comm, frame, number, |victim| {
-            victim.reaped = victim.reaped.or(reaped)
-        }) {
-            return;
-        }
-        if self.is_repeated(line.pid, line.comm, [None, None]) {
-            return;
-        }
-        // All that is left of a kill.
-        let at = self.open(frame);
-        if let Some(draft) = self.drafts.get_mut(at) {
-            let index = draft.keep(frame, number);
-            draft.report.victims.push(Victim {
-                pid: line.pid,
-                comm: text(line.comm),
-                reaped,
-                lines: vec![index],
-                ..Victim::default()
-            });
-        }
-        self.remember(line.pid, line.comm, [None, None]);
-        self.conclude(at);
-    }
-
-    /// Applies `change` to the victim of that pid and name, wherever it is; says whether there is one.
-    fn with_victim(
-        &mut self,
-        pid: u32,
-        comm: &[u8],
-        frame: &Frame<'_>,
-        number: u64,
-        change: impl FnOnce(&mut Victim),
-    ) -> bool {
-        let comm = text(comm);
-        let is_it = |victim: &Victim| victim.pid == pid && victim.comm == comm;
-        let draft = self
-            .drafts
-            .iter_mut()
-            .rev()
-            .find(|draft| draft.report.victims.iter().any(is_it));
-        let report = match draft {
-            Some(draft) => {
-                draft.foreign = 0;
-                Some(&mut draft.report)
-            }
-            None => self
-                .waiting
-                .iter_mut()
-                .rev()
-                .find(|report| report.victims.iter().any(is_it)),
-        };
-        let Some(report) = report else { return false };
-        let index = report
-            .text
-            .push(number, &String::from_utf8_lossy(frame.text));
-        if let Some(victim) = report.victims.iter_mut().find(|victim| is_it(victim)) {
-            victim.lines.push(index);
-            change(victim);
-        }
-        self.release();
-        true
-    }
-
-    fn add_to_waiting(&mut self, pid: u32, comm: &[u8], frame: &Frame<'_>, number: u64) {
-        if let Some(report) = self
-            .waiting
-            .back_mut()
-            .filter(|report| report.victims.iter().all(|victim| victim.pid != pid))
-        {
-            let index = report
-                .text
-                .push(number, &String::from_utf8_lossy(frame.text));
-            report.victims.push(Victim {
-                pid,
-                comm: text(comm),
-                shares_memory: true,
-                lines: vec![index],
-                ..Victim::default()
-            });
-        }
     }
 
     fn grow_impatient(&mut self) {
@@ -672,6 +486,7 @@ impl Assembler {
             return;
         }
         let draft = self.drafts.remove(at);
+        self.last_boot_us = draft.last_boot_us;
         if self.drafts.is_empty() {
             self.tangle = None;
         }

@@ -3,23 +3,21 @@
 //! Knows the order in which a kernel prints the sections, and refuses a line that does not belong where it stands.
 //! Which draft a line goes to is decided in [`crate::assemble`].
 
+mod cgroup;
 mod finish;
 mod system;
+mod victims;
 
 use smol_str::SmolStr;
 
 use crate::cursor::text;
 use crate::frame::{Frame, Origin};
-use crate::kernel::kill::{Cause, ConstraintLine, Killed};
-use crate::kernel::memcg::{CounterKind, StatsLine, Usage, read_inline, read_stat};
+use crate::kernel::KernelLine;
+use crate::kernel::kill::{Cause, ConstraintLine};
 use crate::kernel::table::Columns;
 use crate::kernel::trigger::{CpuLine, Header};
-use crate::kernel::{KernelLine, memcg};
 use crate::kernel_version::KernelVersion;
-use crate::report::{
-    Counter, Doubt, LineIndex, Memcg, MemcgStats, OomReport, Outcome, Provenance, Scope, StatUnit,
-    Trigger, Victim,
-};
+use crate::report::{Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Trigger};
 use crate::time::Assumptions;
 
 /// How far a report has come. A kernel prints the sections in this order.
@@ -45,6 +43,9 @@ pub(crate) enum Taken {
     Conflict,
 }
 
+/// How far the clock of lines that one processor prints may seem to go back.
+pub(crate) const BACK_US: u64 = 10_000;
+
 /// A report in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -60,16 +61,20 @@ pub(crate) struct Draft {
     pub(crate) pause_us: u64,
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
+    /// The kill line came where more of the report was to come.
+    killed_early: bool,
     columns: Option<Columns>,
     /// Process ids of the table's rows, side by side: searched for each row.
     pids: Vec<u32>,
     /// Rows of memory.stat may follow.
     stats_open: bool,
+    /// The record with the machine's counters goes on over several lines.
+    counters_open: bool,
     /// Rows of the slab list may follow.
     slab_open: bool,
     mem_info_seen: bool,
     cause: Cause,
-    /// The kernel's constraint word contradicts the rest of its line (4.20 to 5.0).
+    /// The kernel's constraint word contradicts the rest of its line (5.0 to 5.2).
     constraint_wrong: bool,
 }
 
@@ -103,9 +108,11 @@ impl Draft {
             last_boot_us: frame.boot_us,
             pause_us: 0,
             firm: None,
+            killed_early: false,
             columns: None,
             pids: Vec::new(),
             stats_open: false,
+            counters_open: false,
             slab_open: false,
             mem_info_seen: false,
             cause: Cause::Unsaid,
@@ -115,6 +122,16 @@ impl Draft {
 
     /// Whether a line with this framing can be part of this report.
     pub(crate) fn could_hold(&self, frame: &Frame<'_>) -> bool {
+        // One kernel's clock does not go back: an earlier line is another machine's, or of another report.
+        let goes_back = self
+            .last_boot_us
+            .zip(frame.boot_us)
+            .is_some_and(|(last, now)| last.saturating_sub(now) > BACK_US);
+        !goes_back && self.same_writer(frame)
+    }
+
+    /// Whether nothing but the clock tells a line with this framing from this report's.
+    pub(crate) fn same_writer(&self, frame: &Frame<'_>) -> bool {
         let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {
             (Some(ours), Some(theirs)) => ours.as_bytes() == theirs,
             _ => true,
@@ -128,7 +145,7 @@ impl Draft {
     /// Whether a bare, indented line goes on with the record before it: dmesg and journalctl print the later lines of a
     /// record so. Raw records and the journal have them inside.
     pub(crate) fn goes_on_with(&self, frame: &Frame<'_>) -> bool {
-        self.stats_open
+        (self.stats_open || self.counters_open)
             && self.origin != Origin::Kernel
             && !frame.framed
             && frame.text.starts_with(b"  ")
@@ -260,7 +277,8 @@ impl Draft {
                 }
                 let index = self.enter(Stage::Memory, frame, number);
                 let memcg = self.memcg();
-                memcg.path = Some(text(limit));
+                // Alibaba's kernels print the line for the machine's shortage too.
+                memcg.path = Some(text(limit)).filter(|limit| limit != "host");
                 memcg.victim_path = Some(text(victim));
                 memcg.path_line = Some(index);
                 Taken::Yes
@@ -286,6 +304,10 @@ impl Draft {
             KernelLine::TaskRow(row) => self.take_task(row, frame, number),
             KernelLine::Constraint(constraint) => self.take_constraint(constraint, frame, number),
             KernelLine::Group(path) => {
+                // It follows the first kill line; that may be lost, but not the body before it only.
+                if (Stage::Header..Stage::Decision).contains(&self.stage) {
+                    return Taken::Foreign;
+                }
                 let index = self.keep(frame, number);
                 let memcg = self.memcg();
                 memcg.group_path = Some(text(path));
@@ -319,6 +341,7 @@ impl Draft {
     fn enter(&mut self, stage: Stage, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.stage = self.stage.max(stage);
         self.stats_open = false;
+        self.counters_open = false;
         self.slab_open = false;
         self.keep(frame, number)
     }
@@ -337,17 +360,26 @@ impl Draft {
         }
         let index = self.enter(Stage::Header, frame, number);
         // Framing whose start is lost leaves its last bracket or quote before the name.
-        let comm = match header
+        let lost = header
             .comm
             .iter()
-            .rposition(|byte| matches!(byte, b']' | b'"'))
-        {
-            Some(at) if !frame.framed => header
-                .comm
-                .get(at + 1..)
-                .unwrap_or_default()
-                .trim_ascii_start(),
-            _ => header.comm,
+            .rposition(|byte| {
+                matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=')
+            })
+            .filter(|_| !frame.framed);
+        let comm = lost
+            .and_then(|at| header.comm.get(at + 1..))
+            .map_or(header.comm, |comm| {
+                comm.strip_prefix(b":").unwrap_or(comm).trim_ascii_start()
+            });
+        // Half a colour's sequence and the next one, whole.
+        let comm = match memchr::memmem::rfind(comm, b"\x1b[") {
+            Some(at) if number == 1 && !frame.framed => {
+                let mut rest = crate::cursor::Cursor(comm.get(at + 2..).unwrap_or_default());
+                rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+                if rest.eat(b"m") { rest.0 } else { comm }
+            }
+            _ => comm,
         };
         // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
         // its last word is the name's, or at least its end. The `CPU:` line settles it.
@@ -361,6 +393,7 @@ impl Draft {
         trigger.gfp_mask = header.gfp_mask;
         trigger.gfp_flags = header
             .gfp_flags
+            .filter(|flags| !flags.is_empty())
             .map(|flags| flags.split(|byte| *byte == b'|').map(text).collect())
             .unwrap_or_default();
         trigger.order = header.order;
@@ -399,78 +432,6 @@ impl Draft {
                 .and_then(KernelVersion::parse);
         }
         Taken::Yes
-    }
-
-    fn take_usage(&mut self, usage: &Usage, frame: &Frame<'_>, number: u64) -> Taken {
-        if self.stage >= Stage::Table {
-            return Taken::Conflict;
-        }
-        let known = self
-            .report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| counter(memcg, usage.kind).line.is_some());
-        if known {
-            return Taken::Conflict;
-        }
-        let index = self.enter(Stage::Memory, frame, number);
-        *counter_mut(self.memcg(), usage.kind) = Counter {
-            usage_kib: Some(usage.usage_kib),
-            limit_kib: usage.limit_kib,
-            failcnt: usage.failcnt,
-            line: Some(index),
-        };
-        Taken::Yes
-    }
-
-    fn take_stats(
-        &mut self,
-        stats: &StatsLine<'_>,
-        frame: &Frame<'_>,
-        number: u64,
-        cut: bool,
-    ) -> Taken {
-        if self.stage >= Stage::Table {
-            return Taken::Conflict;
-        }
-        let index = self.enter(Stage::Memory, frame, number);
-        let inline = !stats.inline.trim_ascii().is_empty();
-        let entry = MemcgStats {
-            path: Some(stats.path).filter(|path| !path.is_empty()).map(text),
-            fields: read_inline(stats.inline, cut),
-            unit: if inline {
-                StatUnit::KB
-            } else {
-                StatUnit::Bytes
-            },
-            line: Some(index),
-        };
-        self.memcg().stats.push(entry);
-        self.stats_open = !inline;
-        Taken::Yes
-    }
-
-    /// Rows that mean something only behind the line that announces them.
-    fn take_row_of_open_list(&mut self, frame: &Frame<'_>, number: u64, cut: bool) -> Taken {
-        if self.stats_open && self.stage == Stage::Memory {
-            let rows = stat_rows(frame.text, cut);
-            if !rows.is_empty() {
-                self.keep(frame, number);
-                if let Some(stats) = self.memcg().stats.last_mut() {
-                    for (row, unit) in rows {
-                        if stats.fields.is_empty() {
-                            stats.unit = unit;
-                        }
-                        stats.fields.0.push(row);
-                    }
-                }
-                return Taken::Yes;
-            }
-        }
-        if self.slab_open {
-            return self.take_slab_row(frame, number);
-        }
-        Taken::Foreign
     }
 
     fn take_task(&mut self, row: &[u8], frame: &Frame<'_>, number: u64) -> Taken {
@@ -531,7 +492,7 @@ impl Draft {
             _ => None,
         };
         self.report.scope = named;
-        // 4.20 to 5.0 print the constraint before it is computed: a memcg's path in the same line settles it.
+        // 5.0 to 5.2 print the constraint before it is computed: a memcg's path in the same line settles it.
         if line.oom_memcg.is_some() && named != Some(Scope::Memcg) {
             self.report.scope = Some(Scope::Memcg);
             self.constraint_wrong = true;
@@ -556,212 +517,5 @@ impl Draft {
             .filter(|mask| *mask != b"(null)")
             .map(text)
             .or_else(|| trigger.nodemask.take());
-    }
-
-    /// The pid that the `oom-kill:` line names.
-    pub(crate) fn chosen(&self) -> Option<u32> {
-        let (_, text) = self.report.text.get(self.report.constraint_line?)?;
-        match crate::kernel::read(text.as_bytes(), false) {
-            KernelLine::Constraint(line) => line.pid,
-            _ => None,
-        }
-    }
-
-    /// Adds the process that a `Kill process` line announces.
-    pub(crate) fn announce(
-        &mut self,
-        pid: u32,
-        comm: &[u8],
-        score: Option<u64>,
-        cause: Cause,
-        index: LineIndex,
-    ) {
-        self.stage = self.stage.max(Stage::Decision);
-        self.note_cause(cause);
-        self.report.victims.push(Victim {
-            pid,
-            comm: text(comm),
-            score,
-            announced_only: true,
-            lines: vec![index],
-            ..Victim::default()
-        });
-    }
-
-    /// Adds the process that a `Killed process` line names; says whether it belongs to this report.
-    pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
-        self.stage = Stage::Killed;
-        self.note_cause(killed.cause);
-        let group_kill = self
-            .report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| memcg.group_line.is_some());
-        if let Some(known) = self
-            .report
-            .victims
-            .iter_mut()
-            .find(|known| known.pid == killed.pid)
-        {
-            // A group kill names the first victim again, when parts of it are gone already.
-            known.lines.push(index);
-            known.announced_only = false;
-            known.group_kill |= group_kill;
-            if known.total_vm_kib.is_none() {
-                fill(known, killed);
-            }
-        } else {
-            let mut victim = Victim {
-                pid: killed.pid,
-                comm: text(killed.comm),
-                group_kill,
-                lines: vec![index],
-                ..Victim::default()
-            };
-            fill(&mut victim, killed);
-            self.report.victims.push(victim);
-        }
-        if killed.cut {
-            self.report.doubts.push((Doubt::LineCut, Some(index)));
-        }
-    }
-
-    /// Adds a process that dies because it shares the victim's memory.
-    pub(crate) fn share(&mut self, pid: u32, comm: &[u8], index: LineIndex) {
-        if self.report.victims.iter().any(|known| known.pid == pid) {
-            return;
-        }
-        self.report.victims.push(Victim {
-            pid,
-            comm: text(comm),
-            shares_memory: true,
-            lines: vec![index],
-            ..Victim::default()
-        });
-    }
-
-    /// Forgets all but who asked for memory: the rest may be another report's.
-    pub(crate) fn forget_body(&mut self) {
-        let report = std::mem::take(&mut self.report);
-        self.pids.clear();
-        self.report = OomReport {
-            text: report.text,
-            provenance: report.provenance,
-            time: report.time,
-            node: report.node,
-            boot_id: report.boot_id,
-            trigger: report
-                .trigger
-                .filter(|trigger| trigger.line.is_some())
-                .map(|trigger| Trigger {
-                    // The call trace and what the `oom-kill:` line adds stand after the header.
-                    stack: Vec::new(),
-                    page_fault: false,
-                    ..trigger
-                }),
-            ..OomReport::default()
-        };
-        if let Some(trigger) = self
-            .report
-            .trigger
-            .as_mut()
-            .filter(|trigger| trigger.cpu_line.is_none())
-        {
-            trigger.pid = None;
-        }
-        self.stage = self.stage.min(Stage::Header);
-    }
-
-    /// Whether all sections before the kill line are there.
-    pub(crate) fn is_whole(&self) -> bool {
-        let report = &self.report;
-        let trigger = report.trigger.as_ref();
-        let memory = report
-            .memcg
-            .as_ref()
-            .is_some_and(|memcg| memcg.memory.line.is_some())
-            || self.mem_info_seen;
-        trigger.is_some_and(|trigger| {
-            trigger.line.is_some() && trigger.cpu_line.is_some() && !trigger.stack.is_empty()
-        }) && memory
-            && !report.tasks.is_empty()
-    }
-
-    fn note_cause(&mut self, cause: Cause) {
-        if cause != Cause::Unsaid {
-            self.cause = cause;
-        }
-    }
-
-    /// Whether a kill line's own words contradict what is known of this report.
-    pub(crate) fn contradicts(&self, cause: Cause) -> bool {
-        match cause {
-            Cause::Memcg => {
-                matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong
-            }
-            Cause::Machine | Cause::AllocatingTask => self
-                .report
-                .memcg
-                .as_ref()
-                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some()),
-            Cause::Unsaid => false,
-        }
-    }
-}
-
-/// The rows of memory.stat in one line of a log. 5.2 to 6.7 print the whole file as one record: its line ends come as
-/// they are (raw records, the journal) or as `#012` (rsyslog).
-fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
-    let mut rows = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        let mut rest = line;
-        while !rest.is_empty() {
-            let end = crate::cursor::find(rest, b"#012");
-            let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
-            rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
-            // The last row of a cut line may have lost digits.
-            let whole = !cut || !rest.is_empty();
-            // v1 builds between the two forms print `cache:1234KB` rows.
-            let found = read_stat(row)
-                .filter(|_| whole)
-                .map(|row| (row, StatUnit::Bytes))
-                .or_else(|| {
-                    let mut inline = memcg::read_inline(row, cut).0.into_iter();
-                    inline
-                        .next()
-                        .filter(|_| inline.next().is_none())
-                        .map(|row| (row, StatUnit::KB))
-                });
-            rows.extend(found);
-        }
-    }
-    rows
-}
-
-fn fill(victim: &mut Victim, killed: &Killed<'_>) {
-    victim.uid = killed.uid;
-    victim.total_vm_kib = killed.total_vm_kib;
-    victim.anon_rss_kib = killed.anon_rss_kib;
-    victim.file_rss_kib = killed.file_rss_kib;
-    victim.shmem_rss_kib = killed.shmem_rss_kib;
-    victim.pgtables_kib = killed.pgtables_kib;
-    victim.oom_score_adj = killed.oom_score_adj;
-}
-
-fn counter(memcg: &Memcg, kind: CounterKind) -> &Counter {
-    match kind {
-        CounterKind::Memory => &memcg.memory,
-        CounterKind::MemorySwap => &memcg.memsw,
-        CounterKind::Kmem => &memcg.kmem,
-        CounterKind::Swap => &memcg.swap,
-    }
-}
-
-fn counter_mut(memcg: &mut Memcg, kind: CounterKind) -> &mut Counter {
-    match kind {
-        CounterKind::Memory => &mut memcg.memory,
-        CounterKind::MemorySwap => &mut memcg.memsw,
-        CounterKind::Kmem => &mut memcg.kmem,
-        CounterKind::Swap => &mut memcg.swap,
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) cap: Origin,
     /// The line has framing at all.
     pub(crate) framed: bool,
+    /// The framing shows that the text ends before the kernel's did.
+    pub(crate) cut: bool,
     /// A raw kmsg record that continues the one before (`+`).
     pub(crate) continues: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Frame<'a> {
             origin: Origin::Unverified,
             cap: Origin::Kernel,
             framed: false,
+            cut: false,
             continues: false,
         }
     }
@@ -73,6 +76,28 @@ impl<'a> Frame<'a> {
 pub(crate) struct Scratch {
     json: json::Fields,
     unescaped: Vec<u8>,
+}
+
+/// The frame of a log's first line, if it is the rest of a JSON object.
+pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Option<Frame<'a>> {
+    let Scratch { json, unescaped } = scratch;
+    if !line.ends_with(b"}") || line.starts_with(b"{") {
+        return None;
+    }
+    // The object may be whole, and only what stood around it cut.
+    let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
+    let whole = inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole));
+    if !whole && !json::decode_rest(line, json) {
+        return None;
+    }
+    let mut frame = json.frame(Frame::bare(line));
+    if json.peel_inner() {
+        peel::peel(&mut frame);
+    }
+    if memchr::memchr(b'\\', frame.text).is_some() && kmsg::unescape(frame.text, unescaped) {
+        frame.text = unescaped;
+    }
+    Some(frame)
 }
 
 /// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the
@@ -95,17 +120,15 @@ pub(crate) fn frame<'a>(
     }
     if frame.text.first() == Some(&b'{')
         && frame.origin != Origin::Other
-        && json::decode(frame.text, json)
+        && let Some(decoded) = json::decode(frame.text, json)
     {
         frame = json.frame(frame);
+        frame.cut |= decoded == json::Decoded::Cut;
         if json.peel_inner() {
             peel::peel(&mut frame);
         }
     }
-    if frame.framed
-        && memchr::memchr(b'\\', frame.text).is_some()
-        && kmsg::unescape(frame.text, unescaped)
-    {
+    if memchr::memchr(b'\\', frame.text).is_some() && kmsg::unescape(frame.text, unescaped) {
         frame.text = unescaped;
     }
     frame

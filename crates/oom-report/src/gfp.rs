@@ -1,6 +1,6 @@
 //! The flags of an allocation (`gfp_mask`) by name, and what they mean.
 //!
-//! Kernels from 4.5 on print the names themselves; older ones, and cut lines, have the number only, and the bits moved
+//! Kernels from 4.6 on print the names themselves; older ones, and cut lines, have the number only, and the bits moved
 //! several times. Source of the bits: include/linux/gfp.h (gfp_types.h from 6.0 on); of the composites and their order:
 //! include/trace/events/mmflags.h.
 
@@ -21,6 +21,33 @@ pub struct GfpDecoded {
 /// Combinations that have a name of their own, largest first, as lists of single flags.
 /// `WAIT` is `__GFP_WAIT` before 4.4 and both kinds of reclaim since.
 const COMPOSITES: &[(&str, &[&str])] = &[
+    (
+        "GFP_TRANSHUGE",
+        &[
+            "__GFP_DIRECT_RECLAIM",
+            "__GFP_IO",
+            "__GFP_FS",
+            "__GFP_HARDWALL",
+            "__GFP_HIGHMEM",
+            "__GFP_MOVABLE",
+            "__GFP_COMP",
+            "__GFP_NOMEMALLOC",
+            "__GFP_NOWARN",
+        ],
+    ),
+    // 5.14 to 5.17 give it a bit that later kernels have with hardware tags only.
+    (
+        "GFP_HIGHUSER_MOVABLE",
+        &[
+            "WAIT",
+            "__GFP_IO",
+            "__GFP_FS",
+            "__GFP_HARDWALL",
+            "__GFP_HIGHMEM",
+            "__GFP_MOVABLE",
+            "__GFP_SKIP_KASAN_POISON",
+        ],
+    ),
     (
         "GFP_HIGHUSER_MOVABLE",
         &[
@@ -47,6 +74,10 @@ const COMPOSITES: &[(&str, &[&str])] = &[
         &["WAIT", "__GFP_IO", "__GFP_FS", "__GFP_HARDWALL"],
     ),
     (
+        "GFP_TEMPORARY",
+        &["WAIT", "__GFP_IO", "__GFP_FS", "__GFP_RECLAIMABLE"],
+    ),
+    (
         "GFP_KERNEL_ACCOUNT",
         &["WAIT", "__GFP_IO", "__GFP_FS", "__GFP_ACCOUNT"],
     ),
@@ -70,6 +101,9 @@ pub fn decode(mask: u64, kernel: KernelVersion) -> GfpDecoded {
         unknown_bits: mask,
     };
     for (name, parts) in COMPOSITES {
+        if *name == "GFP_TEMPORARY" && kernel.at_least(4, 14) {
+            continue;
+        }
         let whole = parts
             .iter()
             .map(|part| bit(bits, part))
@@ -118,6 +152,7 @@ pub fn meaning(flag: &str) -> Option<&'static str> {
         "GFP_HIGHUSER_MOVABLE" => {
             "memory of a user process that can be moved: page faults, page cache"
         }
+        "GFP_TEMPORARY" => "kernel memory that is given back soon",
         "GFP_HIGHUSER" | "GFP_USER" => "memory for user space that cannot be moved",
         "GFP_KERNEL" => {
             "ordinary memory, in full context: the kernel may reclaim, write and wait for it"
@@ -185,6 +220,19 @@ mod tests {
                 "5.4.17-2136.el8uek.x86_64",
                 0x100cca,
                 "GFP_HIGHUSER_MOVABLE",
+            ),
+            (
+                "4.9.56-21.pvops.qubes.x86_64",
+                0x240_c0d0,
+                "GFP_TEMPORARY|__GFP_COMP|__GFP_ZERO",
+            ),
+            ("4.14.79-v7+", 0x150_80c0, "GFP_KERNEL_ACCOUNT|__GFP_ZERO"),
+            ("4.20.0+", 0x62_02c2, "GFP_HIGHUSER|__GFP_NOWARN"),
+            ("5.15.158-2-pve", 0x110_0cca, "GFP_HIGHUSER_MOVABLE"),
+            (
+                "5.15.0-100-generic",
+                0x110_0dca,
+                "GFP_HIGHUSER_MOVABLE|__GFP_ZERO",
             ),
             ("6.1.0-18-cloud-amd64", 0xcc0, "GFP_KERNEL"),
             ("6.1.1-arch1-1", 0x140cca, "GFP_HIGHUSER_MOVABLE|__GFP_COMP"),

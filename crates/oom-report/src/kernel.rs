@@ -12,12 +12,15 @@ pub(crate) mod trigger;
 
 use crate::report::Outcome;
 
+/// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
+pub(crate) const COMM_BYTES: usize = 15;
+
 /// What one line of kernel text says. `Other` is not part of a report, as far as the line alone shows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum KernelLine<'a> {
     /// `COMM invoked oom-killer: ...`
     Header(trigger::Header<'a>),
-    /// `COMM cpuset=NAME mems_allowed=LIST` (before 4.20)
+    /// `COMM cpuset=NAME mems_allowed=LIST` (before 5.0)
     Cpuset {
         cpuset: &'a [u8],
         mems_allowed: &'a [u8],
@@ -32,11 +35,11 @@ pub(crate) enum KernelLine<'a> {
     StackFrame(Option<&'a [u8]>),
     /// Registers printed after the call trace.
     Registers,
-    /// `Task in VICTIM killed as a result of limit of LIMIT` (before 4.20)
+    /// `Task in VICTIM killed as a result of limit of LIMIT` (before 5.0)
     TaskIn { victim: &'a [u8], limit: &'a [u8] },
     /// `memory: usage ..` and its kind
     Usage(memcg::Usage),
-    /// `Memory cgroup stats for PATH:`, with the numbers on the same line before 5.2
+    /// `Memory cgroup stats for PATH:`, with the numbers on the same line before 5.3
     Stats(memcg::StatsLine<'a>),
     /// Part of `Mem-Info` and what follows it
     ShowMem(show_mem::ShowMemLine<'a>),
@@ -112,7 +115,7 @@ pub(crate) fn read(text: &[u8], cut: bool) -> KernelLine<'_> {
     };
     match text.first() {
         Some(b'[') => read_bracket(text, cut),
-        Some(b' ' | b'\t' | b'<' | b'?') => read_indented(text),
+        Some(b' ' | b'\t' | b'<' | b'?') => read_indented(text, cut),
         Some(first) => read_text(*first, text, cut),
         None => KernelLine::Other,
     }
@@ -133,7 +136,7 @@ fn read_bracket(text: &[u8], cut: bool) -> KernelLine<'_> {
     trigger::read_stack(text).unwrap_or(KernelLine::Other)
 }
 
-fn read_indented(text: &[u8]) -> KernelLine<'_> {
+fn read_indented(text: &[u8], cut: bool) -> KernelLine<'_> {
     if let Some(line) = trigger::read_stack(text) {
         return line;
     }
@@ -143,7 +146,8 @@ fn read_indented(text: &[u8]) -> KernelLine<'_> {
     }
     match trimmed.first() {
         // Some forms indent the whole text.
-        Some(first) if !trimmed.starts_with(b"<") => read_text(*first, trimmed, false),
+        Some(b'[') => read_bracket(trimmed, cut),
+        Some(first) if !trimmed.starts_with(b"<") => read_text(*first, trimmed, cut),
         _ => KernelLine::Other,
     }
 }

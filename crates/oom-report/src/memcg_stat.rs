@@ -9,7 +9,7 @@
 pub struct StatField {
     /// As printed, without `total_`.
     pub name: &'static str,
-    /// A size (KB before 5.2, bytes since); else a count of events.
+    /// A size (KB in the one-line form, bytes since 5.3); else a count of events.
     pub is_size: bool,
     /// What kind of memory it counts.
     pub kind: StatKind,

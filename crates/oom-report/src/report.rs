@@ -33,7 +33,7 @@ pub struct OomReport {
     pub kernel: Option<KernelVersion>,
     /// Which kind of shortage the kernel acted on.
     pub scope: Option<Scope>,
-    /// Line of the `oom-kill:` record (4.20+), which names constraint, memcgs and victim.
+    /// Line of the `oom-kill:` record (5.0+), which names constraint, memcgs and victim.
     pub constraint_line: Option<LineIndex>,
     /// The task that asked for memory.
     pub trigger: Option<Trigger>,
@@ -180,13 +180,13 @@ pub struct Trigger {
     pub oom_score_adj: Option<i32>,
     /// The allocation's flags, raw.
     pub gfp_mask: Option<u64>,
-    /// The flags by name: as printed (4.5+), else decoded by kernel version.
+    /// The flags by name: as printed (4.6+), else decoded by kernel version.
     pub gfp_flags: Vec<SmolStr>,
     /// Log2 of the pages asked for; -1 is sysrq-f.
     pub order: Option<i32>,
     /// CPU it ran on.
     pub cpu: Option<u32>,
-    /// User id, printed in the `CPU:` line from 6.16 on.
+    /// User id, printed in the `CPU:` line from 6.12 on.
     pub uid: Option<u32>,
     /// Kernel release as in the `CPU:` line.
     pub kernel_release: Option<SmolStr>,
@@ -230,7 +230,7 @@ pub struct Memcg {
     pub path: Option<SmolStr>,
     /// The cgroup of the victim (`task_memcg`, `Task in`).
     pub victim_path: Option<SmolStr>,
-    /// Where the two paths stand (for kernels before 4.20: `Task in ... killed as a result of limit of ...`).
+    /// Where the two paths stand (for kernels before 5.0: `Task in ... killed as a result of limit of ...`).
     pub path_line: Option<LineIndex>,
     /// `memory:`
     pub memory: Counter,
@@ -267,9 +267,9 @@ pub struct MemcgStats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize, JsonSchema))]
 pub enum StatUnit {
-    /// KiB: the one-line form of kernels before 5.2, and v1 up to today where it prints `KB`.
+    /// KiB: the one-line form of kernels before 5.3, and of v1 before 6.5.
     KB,
-    /// Bytes: the `memory.stat` form (5.2 and later).
+    /// Bytes: the `memory.stat` form (5.3 and later, v1 from 6.5).
     #[default]
     #[cfg_attr(feature = "serde", serde(rename = "bytes"))]
     Bytes,
@@ -421,7 +421,7 @@ pub struct Victim {
     pub pgtables_kib: Option<u64>,
     /// -1000 to 1000.
     pub oom_score_adj: Option<i32>,
-    /// `score N or sacrifice child`: the badness in thousandths of the allowed memory (before 4.20).
+    /// `score N or sacrifice child`: the badness in thousandths of the allowed memory (before 5.1).
     pub score: Option<u64>,
     /// Killed because its memory cgroup has `memory.oom.group` set.
     pub group_kill: bool,
@@ -599,7 +599,7 @@ pub enum Missing {
     MemInfo,
     /// The task table.
     TaskTable,
-    /// `oom-kill:` (4.20+) or `Task in ...` (earlier, memcg).
+    /// `oom-kill:` (5.0+) or `Task in ...` (earlier, memcg).
     Constraint,
     /// `Killed process ...`
     KillLine,

@@ -4,14 +4,16 @@
 //! bytes held whole (a mapped file), with several threads searching ahead, and on a stream, in constant memory.
 
 mod look_back;
+mod markup;
 mod parallel;
+mod wrapped;
 
 use std::time::Duration;
 
 use crate::anchor::Hit;
 use crate::assemble::{Assembler, Ignored};
 use crate::frame::{self, Scratch, embedded, journal_export};
-use crate::kernel::{self, KernelLine};
+use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
 
@@ -24,8 +26,6 @@ const KEPT_BEHIND: usize = 256 * 1024;
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// A journal entry is looked for no further back than this.
 const LONGEST_ENTRY: usize = 128 * 1024;
-/// Longest name of a task (TASK_COMM_LEN less its end, include/linux/sched.h).
-const COMM_BYTES: usize = 15;
 
 /// Finds the reports of one log. Give it the whole bytes once ([`Scanner::scan`]) or chunks ([`Scanner::push`]).
 ///
@@ -43,6 +43,12 @@ pub struct Scanner {
     assembler: Assembler,
     scratch: Scratch,
     prefix: Option<Vec<u8>>,
+    /// Bytes in a line that a terminal broke, once one was seen.
+    wrap_width: Option<usize>,
+    /// Whether the log begins with entries of a journal's export, once that was looked at.
+    exported: Option<bool>,
+    /// They were broken between words.
+    wrap_words: bool,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
     every_line: bool,
     stream: Stream,
@@ -71,6 +77,8 @@ struct Position {
     lines: u64,
     /// End of the last report's lines: what lies before is never looked at again.
     floor: usize,
+    /// A report was read before it.
+    behind_report: bool,
 }
 
 impl Scanner {
@@ -81,6 +89,9 @@ impl Scanner {
             assembler,
             scratch: Scratch::default(),
             prefix: None,
+            wrap_width: None,
+            exported: None,
+            wrap_words: false,
             every_line: false,
             stream: Stream::default(),
         }
@@ -226,6 +237,7 @@ impl Scanner {
                 offset: end,
                 lines: lines_before + newlines,
                 floor: position.floor,
+                behind_report: position.behind_report,
             };
         }
         stream.position = position;
@@ -258,16 +270,22 @@ impl Scanner {
                     break;
                 }
                 position.floor = position.offset;
+                position.behind_report = true;
             } else {
                 let Some(hit) = hits.find(|hit| hit.offset >= position.offset) else {
                     break;
                 };
-                let start = record_start(bytes, hit.offset, position.floor.min(hit.offset));
+                if hit.offset > 0 && self.exported.is_none() {
+                    self.exported = Some(has_entries(bytes));
+                }
+                let exported = self.exported == Some(true);
+                let floor = position.floor.min(hit.offset);
+                let start = record_start(bytes, hit.offset, floor, exported);
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
                 position.offset = start;
-                self.look_back(bytes, hit.offset, position);
+                self.look_back(bytes, position);
                 // A needle in an entry or a line that opens nothing: on behind it.
                 if !self.step(bytes, end, position, last) {
                     break;
@@ -280,6 +298,7 @@ impl Scanner {
                 self.assembler.opening = false;
                 if self.assembler.is_active() {
                     position.floor = position.offset;
+                    position.behind_report = true;
                 }
             }
             self.hand_over(sink);
@@ -316,6 +335,7 @@ impl Scanner {
                 return self.step_line(rest, position, last);
             };
             let number = position.lines + entry.text_line + 1;
+            self.exported = Some(true);
             self.assembler.feed(&entry.frame, number, false);
             position.offset += entry.length;
             position.lines += entry.lines;
@@ -330,6 +350,12 @@ impl Scanner {
             None if last => (rest, rest.len(), true),
             None => return false,
         };
+        if let Some((joined, taken, lines)) = self.rejoin(rest, length) {
+            self.read_line(&joined, position.lines + 1, cut);
+            position.offset += length + taken;
+            position.lines += 1 + lines;
+            return true;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.read_line(line, position.lines + 1, cut);
         position.offset += length;
@@ -338,13 +364,29 @@ impl Scanner {
     }
 
     fn read_line(&mut self, line: &[u8], number: u64, cut: bool) {
+        let mut stripped = Vec::new();
+        let line = if markup::strip(line, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            line
+        };
         let (line, cut) = match cut_mark(line) {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
         // Most lines show their framing at the first look, and need no second one.
         let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
-        if frame.framed || line.is_empty() || !is_unclear(line, cut) {
+        if is_settled(self.prefix.as_deref(), &frame, line, cut) {
+            return self.assembler.feed(&frame, number, cut);
+        }
+        if number == 1
+            && !frame.framed
+            && let Some(frame) = frame::rest_of_object(line, &mut self.scratch)
+        {
+            return self.assembler.feed(&frame, number, cut);
+        }
+        if line.is_empty() || !is_unclear(line, cut) {
+            let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
             return self.assembler.feed(&frame, number, cut);
         }
         let learned = self.prefix_of(line);
@@ -363,8 +405,9 @@ impl Scanner {
 
     /// The prefix of a line that says nothing as it stands, nor behind the prefix known.
     fn prefix_if_needed(&mut self, line: &[u8], cut: bool) -> Option<Vec<u8>> {
-        let framed = frame::frame(line, self.prefix.as_deref(), &mut self.scratch).framed;
-        if framed || line.is_empty() || !is_unclear(line, cut) {
+        let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
+        let settled = is_settled(self.prefix.as_deref(), &frame, line, cut);
+        if settled || line.is_empty() || !is_unclear(line, cut) {
             return None;
         }
         self.prefix_of(line)
@@ -379,10 +422,28 @@ impl Scanner {
             .prefix
             .as_ref()
             .filter(|_| self.assembler.is_active())?;
-        let candidate = line.get(..known.len())?;
-        let rest = line.get(known.len()..)?;
-        (candidate.last() == known.last() && !is_unclear(rest, false)).then(|| candidate.to_vec())
+        let same_end = line
+            .get(..known.len())
+            .is_some_and(|start| start.last() == known.last());
+        let length = embedded::like(line, known).or_else(|| same_end.then_some(known.len()))?;
+        let (candidate, rest) = line.split_at_checked(length)?;
+        // Rows that mean something only in their place (statistics, slabs) are taken on the word of the numbers.
+        let numbered = known.iter().any(u8::is_ascii_digit) && known.iter().all(is_of_number);
+        (numbered || !is_unclear(rest, false)).then(|| candidate.to_vec())
     }
+}
+
+/// Whether the framing is all of it: behind an indentation there may be more than the one known, as numbers of lines.
+fn is_settled(prefix: Option<&[u8]>, frame: &frame::Frame<'_>, line: &[u8], cut: bool) -> bool {
+    frame.framed
+        && !(prefix
+            .is_some_and(|prefix| line.starts_with(prefix) && prefix.iter().all(is_of_number))
+            && is_unclear(frame.text, cut))
+}
+
+/// What the number before a line is made of.
+fn is_of_number(byte: &u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b':' | b'-')
 }
 
 impl Stream {
@@ -457,7 +518,7 @@ impl Stream {
 }
 
 /// Start of the line or journal entry that holds `offset`, not before `floor`.
-fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
+fn record_start(bytes: &[u8], offset: usize, floor: usize, exported: bool) -> usize {
     let before = bytes.get(floor..offset).unwrap_or_default();
     let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     let rest = bytes.get(line..).unwrap_or_default();
@@ -465,7 +526,8 @@ fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
     let field = rest
         .iter()
         .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
-    let maybe_entry = field.is_some_and(|at| rest.get(at) == Some(&b'='))
+    let maybe_entry = exported
+        || field.is_some_and(|at| rest.get(at) == Some(&b'='))
         || rest.get(..9).is_some_and(|head| head.contains(&0));
     if !maybe_entry {
         return line;
@@ -497,6 +559,14 @@ fn record_start(bytes: &[u8], offset: usize, floor: usize) -> usize {
     if reaches { start } else { line }
 }
 
+/// Whether the log begins with export entries: then a line with a needle may be one of several in a text.
+fn has_entries(bytes: &[u8]) -> bool {
+    let head = bytes
+        .get(..bytes.len().min(LONGEST_ENTRY))
+        .unwrap_or_default();
+    head.starts_with(journal_export::START) || memchr::memmem::find(head, b"\n__CURSOR=").is_some()
+}
+
 /// Whether an export entry stands here.
 fn is_entry(rest: &[u8]) -> bool {
     rest.starts_with(journal_export::START) || rest.starts_with(b"MESSAGE=")
@@ -506,7 +576,9 @@ fn is_entry(rest: &[u8]) -> bool {
 fn is_unclear(line: &[u8], cut: bool) -> bool {
     match kernel::read(line, cut) {
         KernelLine::Other => true,
-        KernelLine::Header(header) => header.comm.len() > COMM_BYTES,
+        KernelLine::Header(header) => {
+            header.comm.len() > COMM_BYTES || embedded::begins_like_prefix(header.comm)
+        }
         _ => false,
     }
 }

@@ -14,6 +14,8 @@ impl Draft {
             .is_some_and(|trigger| trigger.line.is_some())
             || self.report.constraint_line.is_some()
             || !self.report.victims.is_empty()
+            // No other part of the kernel prints this table.
+            || self.columns.is_some() && !self.report.tasks.is_empty()
             || self
                 .report
                 .memcg
@@ -62,11 +64,26 @@ impl Draft {
         } else if machine {
             Some(self.scope_of_nodes())
         } else {
-            None
+            self.scope_of_stack()
         };
     }
 
-    /// Before 4.20 the constraint is not printed: the nodes of the report against those that were allowed tell
+    /// Where all the rest is lost: how the kernel came to call the OOM killer.
+    fn scope_of_stack(&self) -> Option<Scope> {
+        let stack = &self.report.trigger.as_ref()?.stack;
+        let called = |name: &str| stack.iter().any(|function| function.starts_with(name));
+        if called("mem_cgroup_out_of_memory") || called("mem_cgroup_oom_synchronize") {
+            Some(Scope::Memcg)
+        } else if called("moom_callback") {
+            Some(Scope::Sysrq)
+        } else if called("__alloc_pages_may_oom") || called("__alloc_pages_slowpath") {
+            Some(self.scope_of_nodes())
+        } else {
+            None
+        }
+    }
+
+    /// Before 5.0 the constraint is not printed: the nodes of the report against those that were allowed tell
     /// (constrained_alloc, mm/oom_kill.c).
     fn scope_of_nodes(&self) -> Scope {
         let (Some(trigger), Some(system)) =
@@ -116,11 +133,11 @@ impl Draft {
             .stats
             .first()
             .and_then(|stats| Some((stats.path.clone()?, stats.line?)));
-        if let (Some(usage), Some((path, line))) = (usage, first) {
-            if line == usage + 1 {
-                memcg.path = Some(path);
-                memcg.path_line = Some(line);
-            }
+        if let (Some(usage), Some((path, line))) = (usage, first)
+            && line == usage + 1
+        {
+            memcg.path = Some(path);
+            memcg.path_line = Some(line);
         }
     }
 
@@ -168,6 +185,13 @@ impl Draft {
             self.report.trigger = None;
         }
         let kernel = self.report.kernel;
+        // 4.9 and 4.10 print the nodes of the cpuset where the allocation is bound to none.
+        if let (Some(trigger), Some(kernel)) = (self.report.trigger.as_mut(), kernel)
+            && !kernel.at_least(4, 11)
+            && trigger.nodemask == trigger.mems_allowed
+        {
+            trigger.nodemask = None;
+        }
         if let Some(trigger) = self.report.trigger.as_mut()
             && let (true, Some(mask), Some(kernel)) =
                 (trigger.gfp_flags.is_empty(), trigger.gfp_mask, kernel)
@@ -202,8 +226,17 @@ impl Draft {
                     _ => None,
                 },
             );
+        let mut wrong_unit = None;
         for victim in &mut self.report.victims {
             if let Some(task) = self.report.tasks.iter().find(|task| task.pid == victim.pid) {
+                // 5.4.0 to 5.4.11 and 5.5-rc print the bytes of the page tables as kB.
+                if let (Some(said), Some(bytes)) = (victim.pgtables_kib, task.pgtables_bytes)
+                    && said == bytes
+                    && bytes > 0
+                {
+                    victim.pgtables_kib = Some(bytes / 1024);
+                    wrong_unit = victim.lines.first().copied();
+                }
                 victim.tgid = Some(task.tgid);
                 victim.uid = victim.uid.or(task.uid);
                 victim.oom_score_adj = victim.oom_score_adj.or(Some(task.oom_score_adj));
@@ -211,6 +244,9 @@ impl Draft {
             if let Some((_, uid)) = uid.filter(|(pid, _)| *pid == victim.pid) {
                 victim.uid = victim.uid.or(Some(uid));
             }
+        }
+        if wrong_unit.is_some() {
+            self.report.doubts.push((Doubt::KernelBug, wrong_unit));
         }
     }
 
@@ -260,11 +296,8 @@ impl Draft {
         lacks(Missing::TaskTable, report.tasks.is_empty() && !nobody);
         let named = report.constraint_line.is_some()
             || memcg.is_some_and(|memcg| memcg.path_line.is_some());
-        // Before 4.20 a global kill has no such line.
-        let expected = by_memcg
-            || report
-                .kernel
-                .is_none_or(|kernel| (kernel.major, kernel.minor) >= (4, 20));
+        // Before 5.0 a global kill has no such line.
+        let expected = by_memcg || report.kernel.is_none_or(|kernel| kernel.at_least(5, 0));
         lacks(Missing::Constraint, expected && !named && !nobody);
         lacks(Missing::KillLine, self.stage != Stage::Killed && !nobody);
         self.report.missing = missing;

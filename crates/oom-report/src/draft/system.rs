@@ -33,10 +33,11 @@ impl Draft {
         let system = self.report.system.get_or_insert_with(SystemMemory::default);
         match line {
             ShowMemLine::Start => system.line = Some(index),
-            ShowMemLine::Counters(fields) => system
-                .mem_info
-                .0
-                .extend(show_mem::fields(fields, b"", cut).0),
+            ShowMemLine::Counters(fields) => {
+                let fields = show_mem::fields(fields, b"", cut);
+                system.mem_info.0.extend(fields.0);
+                self.counters_open = true;
+            }
             ShowMemLine::Node { node, fields } => system.nodes.push(NodeMemory {
                 node: *node,
                 fields_kib: show_mem::fields(fields, b"kB", cut),

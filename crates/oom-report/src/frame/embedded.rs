@@ -4,16 +4,24 @@
 //! the kernel's own words begin. Nothing found here is believed more than a syslog tag.
 
 use crate::cursor::Cursor;
+use crate::kernel::COMM_BYTES;
 
 /// Kernel texts that open a report and begin with fixed words.
 const STARTS: &[&[u8]] = &[
     b"Memory cgroup out of memory: Kill",
     b"Out of memory: Kill",
+    b"Out of memory (oom_kill_allocating_task): Kill",
+    b"Out of memory and no killable processes",
+    b"[ pid ]   uid  tgid total_vm ",
+    b"[  pid  ]   uid  tgid total_vm ",
     b"oom-kill:constraint=",
     b"oom_reaper: reaped process ",
     b"oom_reaper: unable to reap ",
     b"memory: usage ",
 ];
+
+/// What a shipper's prefix ends with.
+const SEPARATORS: [&[u8]; 5] = [b"| ", b"> ", b": ", b"] ", b"\t"];
 
 /// Length of what stands before the line proper; `None` when nothing of the kind is found.
 pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
@@ -21,6 +29,56 @@ pub(crate) fn prefix_length(line: &[u8]) -> Option<usize> {
     (1..limit)
         .find(|at| begins_form(line, *at))
         .or_else(|| begins_text(line))
+}
+
+/// Length of the number that `grep -n`, `cat -n`, `less -N` or `nl` put before a line.
+fn number_length(line: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor(line);
+    cursor.spaces();
+    cursor.number()?;
+    if !(cursor.eat(b":") || cursor.eat(b"-") || cursor.eat(b"\t")) {
+        cursor.need(b" ")?;
+        cursor.eat(b" ");
+    }
+    Some(line.len() - cursor.0.len())
+}
+
+/// Whether the text is as long as a name; an escaped byte (`\x0a`) takes four.
+fn is_of_name_length(comm: &[u8]) -> bool {
+    let escapes = memchr::memmem::find_iter(comm, b"\\x").count();
+    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(escapes * 3))
+}
+
+/// Whether a name begins like the number of a line or a mark of quotation, rather than like a name.
+pub(crate) fn begins_like_prefix(comm: &[u8]) -> bool {
+    if comm.starts_with(b"> ") {
+        return true;
+    }
+    let number = number_length(comm).and_then(|length| comm.get(..length));
+    // Digits and a space may well begin a name, unless they are aligned.
+    number.is_some_and(|number| number.starts_with(b" ") || !number.ends_with(b" "))
+}
+
+/// Length of what stands before this line, when `known` stood before another and both differ in their numbers only.
+pub(crate) fn like(line: &[u8], known: &[u8]) -> Option<usize> {
+    let (mut rest, mut known) = (Cursor(line), Cursor(known));
+    loop {
+        let mut number = known;
+        number.spaces();
+        match known.peek() {
+            None => return Some(line.len() - rest.0.len()),
+            // Numbers may be aligned with spaces.
+            Some(_) if number.number().is_some() => {
+                known = number;
+                rest.spaces();
+                rest.number()?;
+            }
+            Some(byte) => {
+                known.need(&[byte])?;
+                rest.need(&[byte])?;
+            }
+        }
+    }
 }
 
 /// Whether a known form begins at `at`, where a separator stands before it.
@@ -65,10 +123,27 @@ fn begins_text(line: &[u8]) -> Option<usize> {
     {
         Some(at) => at,
         None => {
-            // `prefix comm invoked oom-killer: gfp_mask=`: the name is the last word before it.
+            // `prefix comm invoked oom-killer: gfp_mask=`: the name is what a separator leaves for it, else the last
+            // word.
             let end = crate::cursor::find(line, b" invoked oom-killer: gfp_mask=")?;
             let head = line.get(..end)?;
-            head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1
+            let fits = |at: &usize| {
+                let comm = head.get(*at..).unwrap_or_default();
+                // A bracket there is the end of a stamp whose start is lost.
+                is_of_name_length(comm) && memchr::memchr2(b']', b'"', comm).is_none()
+            };
+            if let Some(number) = number_length(head).filter(fits) {
+                return Some(number);
+            }
+            let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
+            SEPARATORS
+                .iter()
+                .filter_map(|separator| {
+                    Some(memchr::memmem::rfind(head, separator)? + separator.len())
+                })
+                .max()
+                .filter(fits)
+                .unwrap_or(last_word)
         }
     };
     let prefix = line.get(..at)?;

@@ -31,7 +31,24 @@ enum Writer {
 }
 
 /// Keys that hold the text, in the order of preference.
-const MESSAGE: &[&str] = &["MESSAGE", "message", "log", "msg", "text", "line", "body"];
+const MESSAGE: &[&str] = &[
+    "MESSAGE",
+    "message",
+    "log",
+    "msg",
+    "text",
+    "line",
+    "body",
+    "textPayload",
+];
+/// Keys under which collectors put the object that they were given.
+const NESTED: &[&str] = &[
+    "jsonPayload",
+    "_source",
+    "log_processed",
+    "fields",
+    "journal",
+];
 const HOST: &[&str] = &[
     "_HOSTNAME",
     "hostname",
@@ -61,59 +78,135 @@ const TIME: &[&str] = &[
     "_SOURCE_REALTIME_TIMESTAMP",
 ];
 
-/// Reads the object. `false` when it is none or holds no text.
-pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(text) else {
-        return false;
-    };
-    *fields = Fields::default();
-    let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else {
-        return false;
-    };
-    fields.message = message;
-    while fields
-        .message
-        .last()
-        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
-    {
-        fields.message.pop();
+/// How much of an object there was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decoded {
+    Whole,
+    /// The object ends inside its text: the text is cut.
+    Cut,
+}
+
+/// Reads the object. `None` when it is none or holds no text.
+pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(Value::Object(object)) => fields.fill(&object).then_some(Decoded::Whole),
+        Ok(_) => None,
+        Err(error) if error.is_eof() => {
+            let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&closed(text)) else {
+                return None;
+            };
+            fields.fill(&object).then_some(Decoded::Cut)
+        }
+        Err(_) => None,
     }
-    let text_of = |key: &str| object.get(key).and_then(Value::as_str);
-    let number_of = |key: &str| match object.get(key)? {
-        Value::String(text) => text.parse::<u64>().ok(),
-        other => other.as_u64(),
-    };
-    fields.host = HOST
-        .iter()
-        .find_map(|key| text_of(key))
-        .map(|host| host.as_bytes().to_vec());
-    fields.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
-    fields.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")
-        .or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
-    fields.time = match number_of("__REALTIME_TIMESTAMP") {
-        Some(microseconds) => i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs),
-        None => TIME
+}
+
+/// What may have stood before the rest of an object: as far as into its text, a key, or a value.
+const LOST: [&[u8]; 6] = [
+    b"{\"log\":\"",
+    b"{\"",
+    b"{\"lost\"",
+    b"{\"lost\":",
+    b"{\"lost\":0",
+    b"{",
+];
+
+/// Reads the rest of an object whose start is lost. Its text is empty when the name of the text's key is lost.
+pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
+    LOST.iter().any(|lost| {
+        let whole = [*lost, text].concat();
+        let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&whole) else {
+            return false;
+        };
+        if !fields.fill(&object) {
+            *fields = Fields::default();
+        }
+        true
+    })
+}
+
+/// A string that is cut, closed, and the object with it; half an escape at the end is dropped.
+fn closed(text: &[u8]) -> Vec<u8> {
+    let tail = text.len().saturating_sub(6);
+    let mut kept = text;
+    if let Some(at) = text
+        .get(tail..)
+        .and_then(|tail| memchr::memrchr(b'\\', tail))
+        .map(|at| tail + at)
+    {
+        let escapes = text
+            .get(..=at)
+            .unwrap_or_default()
             .iter()
-            .find_map(|key| time(object.get(*key)?))
-            .unwrap_or_default(),
-    };
-    fields.writer = match text_of("_TRANSPORT") {
-        Some("kernel") => match number_of("SYSLOG_FACILITY") {
-            Some(0) => Writer::JournalKernel,
-            Some(_) => Writer::Other,
-            None => Writer::NamedKernel,
-        },
-        Some(_) => Writer::Other,
-        None => match PROGRAM.iter().find_map(|key| text_of(key)) {
-            Some(name) if name.trim_end_matches(':') == "kernel" => Writer::NamedKernel,
-            Some(_) => Writer::Other,
-            None => Writer::Unsaid,
-        },
-    };
-    true
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
+        let needs = if text.get(at + 1) == Some(&b'u') {
+            6
+        } else {
+            2
+        };
+        if escapes % 2 == 1 && text.len() - at < needs {
+            kept = text.get(..at).unwrap_or_default();
+        }
+    }
+    [kept, b"\"}"].concat()
 }
 
 impl Fields {
+    /// Takes what the object says; `false` when it holds no text.
+    fn fill(&mut self, object: &serde_json::Map<String, Value>) -> bool {
+        *self = Self::default();
+        let Some(message) = MESSAGE.iter().find_map(|key| bytes(object.get(*key)?)) else {
+            let nested = NESTED.iter().find_map(|key| object.get(*key)?.as_object());
+            let found = nested.is_some_and(|nested| self.fill(nested));
+            if found && self.time == RawTime::None {
+                self.time = time_of(object);
+            }
+            return found;
+        };
+        self.message = message;
+        while self
+            .message
+            .last()
+            .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+        {
+            self.message.pop();
+        }
+        let text_of = |key: &str| object.get(key).and_then(Value::as_str);
+        let number_of = |key: &str| match object.get(key)? {
+            Value::String(text) => text.parse::<u64>().ok(),
+            other => other.as_u64(),
+        };
+        self.host = HOST
+            .iter()
+            .find_map(|key| text_of(key))
+            .map(|host| host.as_bytes().to_vec());
+        self.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
+        self.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")
+            .or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
+        self.time = match number_of("__REALTIME_TIMESTAMP") {
+            Some(microseconds) => {
+                i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs)
+            }
+            None => time_of(object),
+        };
+        self.writer = match text_of("_TRANSPORT") {
+            Some("kernel") => match number_of("SYSLOG_FACILITY") {
+                Some(0) => Writer::JournalKernel,
+                Some(_) => Writer::Other,
+                None => Writer::NamedKernel,
+            },
+            Some(_) => Writer::Other,
+            None => match PROGRAM.iter().find_map(|key| text_of(key)) {
+                Some(name) if name.trim_end_matches(':') == "kernel" => Writer::NamedKernel,
+                Some(_) => Writer::Other,
+                None => Writer::Unsaid,
+            },
+        };
+        true
+    }
+
     /// The frame of the object's text, in `outer`'s framing.
     pub(crate) fn frame<'a>(&'a self, outer: Frame<'a>) -> Frame<'a> {
         Frame {
@@ -137,6 +230,7 @@ impl Fields {
                 Writer::JournalKernel | Writer::NamedKernel | Writer::Other => outer.cap,
             },
             framed: true,
+            cut: outer.cut,
             caller: None,
             continues: false,
         }
@@ -158,6 +252,12 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
             .collect(),
         _ => None,
     }
+}
+
+fn time_of(object: &serde_json::Map<String, Value>) -> RawTime {
+    TIME.iter()
+        .find_map(|key| time(object.get(*key)?))
+        .unwrap_or_default()
 }
 
 fn time(value: &Value) -> Option<RawTime> {

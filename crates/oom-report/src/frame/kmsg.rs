@@ -43,6 +43,8 @@ pub(super) fn unescape(text: &[u8], into: &mut Vec<u8>) -> bool {
     let mut rest = text;
     while let Some(at) = memchr::memmem::find(rest, b"\\x") {
         let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        // A backslash is itself escaped (`\x5c`): one more is of a JSON string whose framing is lost.
+        let head = head.strip_suffix(b"\\").unwrap_or(head);
         into.extend_from_slice(head);
         let hex = tail
             .get(2..4)

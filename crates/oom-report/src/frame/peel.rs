@@ -34,6 +34,16 @@ fn outer(frame: &mut Frame<'_>) -> Option<Next> {
                 return Some(Next::Done);
             }
             let mut cursor = Cursor(text);
+            // Syslog over TCP counts the octets of each message (RFC 6587): `142 <4>1 2026-11-24T05:00:00Z ...`.
+            let mut counted = cursor;
+            if counted.number().is_some() && counted.eat(b" ") && counted.peek() == Some(b'<') {
+                let mut message = *frame;
+                message.text = counted.0;
+                if let Some(next) = priority(&mut message) {
+                    *frame = message;
+                    return Some(next);
+                }
+            }
             if let Some((time, comma)) = stamp::iso(&mut cursor) {
                 return after_iso(frame, cursor, time, comma);
             }
@@ -78,9 +88,17 @@ fn bracket(frame: &mut Frame<'_>) -> Option<Next> {
     if let Some((time, _)) = bracketed_iso(&mut cursor) {
         frame.time = time;
         frame.framed = true;
+        cursor.eat(b":");
         cursor.eat(b" ");
         frame.text = cursor.0;
         return Some(Next::Kernel);
+    }
+    if stamp::relative(&mut cursor).is_some() {
+        frame.framed = true;
+        cursor.eat(b" ");
+        frame.text = cursor.0;
+        caller(frame);
+        return Some(Next::Done);
     }
     // `kubectl logs --prefix`: the rest is a whole line of its own.
     let mut shipper = Cursor(frame.text);
@@ -215,7 +233,31 @@ fn after_iso<'a>(
     if cursor.peek() == Some(b'[') || cursor.peek() == Some(b'<') || cursor.peek() == Some(b'{') {
         return Some(Next::Outer);
     }
-    host_and_tag(frame, cursor).or(Some(Next::Done))
+    let next = host_and_tag(frame, cursor).or(Some(Next::Done));
+    if frame.origin == Origin::Unverified
+        && frame.host.is_none()
+        && let Some(at) = inner_stamp(cursor.0)
+    {
+        // A hypervisor's log of its guest's console: `2023-12-04T10:49:30Z In(05) vcpu-5 - Guest: <6>[123.456789] ...`.
+        frame.cap = Origin::KernelTag;
+        frame.text = cursor.0.get(at..).unwrap_or_default();
+        return Some(Next::Outer);
+    }
+    next
+}
+
+/// Where the kernel's own stamp, or its priority and stamp, begins behind a short text that ends with a colon.
+fn inner_stamp(text: &[u8]) -> Option<usize> {
+    let head = text.get(..text.len().min(80))?;
+    memchr::memmem::find_iter(head, b": ").find_map(|at| {
+        let mut cursor = Cursor(text.get(at + 2..)?);
+        if cursor.eat(b"<") {
+            cursor.number()?;
+            cursor.need(b">")?;
+        }
+        stamp::boot(&mut cursor)?;
+        Some(at + 2)
+    })
 }
 
 /// Forms that begin with a letter: RFC 3164 and journalctl's short forms, `Tue 2021-03-09 ...`, `kern  :warn  : `.
@@ -227,6 +269,16 @@ fn named(frame: &mut Frame<'_>) -> Option<Next> {
     }
     if let Some(next) = decoded(frame) {
         return Some(next);
+    }
+    // OpenWrt's logread: `Sat Jan 27 00:14:32 2024 kern.warn kernel: ...`.
+    let mut logread = cursor;
+    let day = logread.take_while(|byte| byte != b' ');
+    if (2..=12).contains(&day.len())
+        && logread.eat(b" ")
+        && let Some(time) = stamp::rfc3164(&mut logread)
+    {
+        frame.time = time;
+        return host_and_tag(frame, logread);
     }
     // short-full: a weekday first, in any language.
     let mut full = cursor;
@@ -256,7 +308,24 @@ fn named(frame: &mut Frame<'_>) -> Option<Next> {
     None
 }
 
-/// `dmesg -x`: `kern  :warn  : [  123.456789] text`.
+const LEVELS: [&[u8]; 9] = [
+    b"emerg", b"alert", b"crit", b"err", b"warn", b"warning", b"notice", b"info", b"debug",
+];
+
+/// Takes `kern.warn `, which BusyBox and OpenWrt print before the tag.
+fn facility_and_level(cursor: &mut Cursor<'_>) {
+    let mut ahead = *cursor;
+    let facility = ahead.take_while(|byte| byte.is_ascii_alphanumeric());
+    if facility.is_empty() || !ahead.eat(b".") {
+        return;
+    }
+    let level = ahead.take_while(|byte| byte.is_ascii_lowercase());
+    if LEVELS.contains(&level) && ahead.eat(b" ") {
+        *cursor = ahead;
+    }
+}
+
+/// `dmesg -x`: `kern  :warn  : [  123.456789] text`; `talosctl dmesg`: `kern: warning: [2025-06-04T04:51:57.572Z]: text`.
 fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
     const FACILITIES: [&[u8]; 12] = [
         b"kern",
@@ -272,13 +341,11 @@ fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
         b"authpriv",
         b"ftp",
     ];
-    const LEVELS: [&[u8]; 8] = [
-        b"emerg", b"alert", b"crit", b"err", b"warn", b"notice", b"info", b"debug",
-    ];
     let mut cursor = Cursor(frame.text);
     let facility = cursor.take_while(|byte| byte.is_ascii_lowercase());
     cursor.spaces();
     cursor.need(b":")?;
+    cursor.spaces();
     let level = cursor.take_while(|byte| byte.is_ascii_lowercase());
     cursor.spaces();
     cursor.need(b":")?;
@@ -300,6 +367,11 @@ fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
         iso.eat(b" ");
         frame.time = time;
         frame.text = iso.0;
+    } else if let Some((time, _)) = bracketed_iso(&mut iso) {
+        iso.eat(b":");
+        iso.eat(b" ");
+        frame.time = time;
+        frame.text = iso.0;
     }
     Some(Next::Kernel)
 }
@@ -308,6 +380,7 @@ fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
 fn host_and_tag<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>) -> Option<Next> {
     frame.framed = true;
     cursor.spaces();
+    facility_and_level(&mut cursor);
     frame.text = cursor.0;
     let mut own = cursor;
     if own.eat(b"kernel: ") {
@@ -350,6 +423,7 @@ fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
     }
     cursor.need(b" ")?;
     cursor.spaces();
+    facility_and_level(&mut cursor);
     let tag = cursor.take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'[' | b':'));
     if tag.is_empty() {
         return None;

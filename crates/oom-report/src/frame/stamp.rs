@@ -24,6 +24,31 @@ pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
         .checked_add(micros(fraction, width))
 }
 
+/// `[  +0.002367]` and `[Mar22 09:34]` (`dmesg --reltime`, `dmesg -H`): since the line before, or a minute. Neither tells
+/// when the line was printed.
+pub(super) fn relative(cursor: &mut Cursor<'_>) -> Option<()> {
+    let mut ahead = *cursor;
+    ahead.need(b"[")?;
+    ahead.spaces();
+    if ahead.eat(b"+") {
+        ahead.number()?;
+        ahead.need(b".")?;
+        ahead.number()?;
+    } else {
+        let name = ahead.take_while(|byte| !byte.is_ascii_digit() && byte != b' ' && byte != b']');
+        month(name)?;
+        ahead.spaces();
+        ahead.number()?;
+        ahead.need(b" ")?;
+        ahead.digits(2)?;
+        ahead.need(b":")?;
+        ahead.digits(2)?;
+    }
+    ahead.need(b"]")?;
+    *cursor = ahead;
+    Some(())
+}
+
 fn micros(fraction: u64, width: usize) -> u64 {
     let mut value = fraction;
     for _ in width..6 {

@@ -221,9 +221,40 @@ pub(super) const TABLES: &[((u16, u16), Bits)] = &[
             ("__GFP_NOLOCKDEP", 0x800000),
         ],
     ),
-    // tag bits of arm64 from 0x800000 on; what follows differs by configuration
+    // tag bits of arm64 from 0x800000 on
     (
         (5, 14),
+        &[
+            ("__GFP_DMA", 0x1),
+            ("__GFP_HIGHMEM", 0x2),
+            ("__GFP_DMA32", 0x4),
+            ("__GFP_MOVABLE", 0x8),
+            ("__GFP_RECLAIMABLE", 0x10),
+            ("__GFP_HIGH", 0x20),
+            ("__GFP_IO", 0x40),
+            ("__GFP_FS", 0x80),
+            ("__GFP_ZERO", 0x100),
+            ("__GFP_ATOMIC", 0x200),
+            ("__GFP_DIRECT_RECLAIM", 0x400),
+            ("__GFP_KSWAPD_RECLAIM", 0x800),
+            ("__GFP_WRITE", 0x1000),
+            ("__GFP_NOWARN", 0x2000),
+            ("__GFP_RETRY_MAYFAIL", 0x4000),
+            ("__GFP_NOFAIL", 0x8000),
+            ("__GFP_NORETRY", 0x10000),
+            ("__GFP_MEMALLOC", 0x20000),
+            ("__GFP_COMP", 0x40000),
+            ("__GFP_NOMEMALLOC", 0x80000),
+            ("__GFP_HARDWALL", 0x100000),
+            ("__GFP_THISNODE", 0x200000),
+            ("__GFP_ACCOUNT", 0x400000),
+            ("__GFP_ZEROTAGS", 0x800000),
+            ("__GFP_SKIP_KASAN_POISON", 0x1000000),
+        ],
+    ),
+    // what follows 0x800000 differs by configuration
+    (
+        (5, 18),
         &[
             ("__GFP_DMA", 0x1),
             ("__GFP_HIGHMEM", 0x2),

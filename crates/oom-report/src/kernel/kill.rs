@@ -1,11 +1,11 @@
 //! The decision: constraint, kill, group and reaper lines (mm/oom_kill.c, mm/memcontrol.c).
 
-use super::KernelLine;
+use super::{COMM_BYTES, KernelLine};
 use crate::cursor::{Cursor, contains};
 use crate::report::Outcome;
 
 /// `oom-kill:constraint=..,nodemask=..,cpuset=..,mems_allowed=..,oom_memcg=..,task_memcg=..,task=..,pid=..,uid=..`
-/// (dump_oom_summary, 4.20+; oom_memcg is replaced by `global_oom` when no memcg limit was hit).
+/// (dump_oom_summary, 5.0+; oom_memcg is replaced by `global_oom` when no memcg limit was hit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ConstraintLine<'a> {
     pub(crate) constraint: &'a [u8],
@@ -68,6 +68,9 @@ pub(crate) struct ReapedLine<'a> {
     pub(crate) file_rss_kib: Option<u64>,
     pub(crate) shmem_rss_kib: Option<u64>,
 }
+
+/// What follows the name in a kill line.
+const NAME_END: &[u8] = b") total-vm:";
 
 /// Reads any of the lines of this file.
 pub(crate) fn read(text: &[u8], cut: bool) -> Option<KernelLine<'_>> {
@@ -176,10 +179,21 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
 fn read_process<'a>(cursor: &mut Cursor<'a>, end: &[u8]) -> Option<(u32, &'a [u8])> {
     let mut ahead = *cursor;
     let pid = ahead.number_u32()?;
+    if ahead.eat(b", UID ") {
+        ahead.number_u32()?;
+        ahead.need(b",")?;
+    }
     ahead.need(b" (")?;
     let comm = ahead.until_last(end)?;
     *cursor = ahead;
     Some((pid, comm))
+}
+
+/// `123, UID 27, (mysqld) total-vm:...`
+fn uid_of_rhel6(mut cursor: Cursor<'_>) -> Option<u32> {
+    cursor.number_u32()?;
+    cursor.need(b", UID ")?;
+    cursor.number_u32()
 }
 
 fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
@@ -213,8 +227,13 @@ fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
 
 fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine<'_>> {
     let mut rest = cursor;
-    let (pid, comm, uid) = if let Some((pid, comm)) = read_process(&mut rest, b") total-vm:") {
-        (pid, comm, None)
+    let (pid, comm, uid) = if let Some((pid, comm)) = read_process(&mut rest, NAME_END) {
+        // A name may hold the kernel's own words: where the cut is near, the real end of the name may be behind it.
+        let shown = comm.len() + NAME_END.len() + rest.0.len();
+        if cut && comm.len() + NAME_END.len() <= COMM_BYTES && shown < COMM_BYTES + NAME_END.len() {
+            return None;
+        }
+        (pid, comm, uid_of_rhel6(cursor))
     } else {
         // RHEL 7: `Killed process 123 (java), UID 1000, total-vm:...`
         rest = cursor;
@@ -233,6 +252,9 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                 }
                 rest = cursor;
                 let (pid, comm) = read_process(&mut rest, b")")?;
+                if cut && comm.is_empty() {
+                    return None;
+                }
                 let killed = Killed {
                     pid,
                     comm,

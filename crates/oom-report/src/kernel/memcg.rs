@@ -119,7 +119,7 @@ pub(crate) fn read_inline(inline: &[u8], cut: bool) -> NamedValues {
     NamedValues(values)
 }
 
-/// `anon 67051520`: one row of the memory.stat form (5.2+).
+/// `anon 67051520`: one row of the memory.stat form (5.3+).
 pub(crate) fn read_stat(line: &[u8]) -> Option<(SmolStr, u64)> {
     let mut cursor = Cursor(line.trim_ascii_start());
     let name = cursor.take_while(|byte| {

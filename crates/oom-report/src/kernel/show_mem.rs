@@ -183,6 +183,9 @@ pub(crate) fn fields(line: &[u8], unit: &[u8], cut: bool) -> NamedValues {
         let Some(value) = cursor.number() else {
             continue;
         };
+        // rsyslog writes the line ends inside a record as `#012`.
+        let rest = cursor.0.strip_suffix(b"#012").unwrap_or(cursor.0);
+        cursor.0 = rest;
         let whole = if unit.is_empty() {
             cursor.0.is_empty() && !cut
         } else {

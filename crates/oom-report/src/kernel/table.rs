@@ -86,10 +86,13 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
         cursor.spaces();
         let word = cursor.word();
         if word == b"name" || word.is_empty() {
-            // Without `name` the header is cut and the columns after the cut are not known. Every kernel prints the
-            // adjustment last; a header without it is damaged.
+            // Without `name` the header is cut and the columns after the cut are not known; without those that every
+            // kernel prints, it is damaged.
+            let all = [Column::Tgid, Column::TotalVm, Column::Rss]
+                .iter()
+                .all(|column| columns.columns.contains(column));
             let adjusted = contains(line, b"oom_score_adj") || contains(line, b" oom_adj ");
-            return (word == b"name" && adjusted).then_some(columns);
+            return (word == b"name" && all && adjusted).then_some(columns);
         }
         let column = NAMES
             .iter()

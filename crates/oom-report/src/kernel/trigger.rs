@@ -8,7 +8,7 @@ use crate::cursor::{Cursor, contains};
 pub(crate) struct Header<'a> {
     pub(crate) comm: &'a [u8],
     pub(crate) gfp_mask: Option<u64>,
-    /// `GFP_KERNEL|__GFP_ZERO` (4.5+)
+    /// `GFP_KERNEL|__GFP_ZERO` (4.6+)
     pub(crate) gfp_flags: Option<&'a [u8]>,
     pub(crate) nodemask: Option<&'a [u8]>,
     pub(crate) order: Option<i32>,
@@ -42,7 +42,13 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if !cursor.eat(b"gfp_mask=") {
         return None;
     }
-    header.gfp_mask = cursor.hex();
+    // Digits that somebody masked (`0x240****`) leave no number.
+    header.gfp_mask = cursor
+        .hex()
+        .filter(|_| matches!(cursor.peek(), None | Some(b'(' | b',' | b' ')));
+    if header.gfp_mask.is_none() {
+        cursor.take_while(|byte| !matches!(byte, b'(' | b','));
+    }
     if cursor.eat(b"(") {
         let mut ahead = cursor;
         header.gfp_flags = ahead.until(b")");
@@ -58,8 +64,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if let Some(mut at) = field(b"nodemask=") {
         let value = at.take_while(|byte| byte != b' ');
         let value = value.strip_suffix(b",").unwrap_or(value);
-        header.nodemask =
-            Some(value).filter(|value| *value != b"(null)" && *value != b"0" || value.is_empty());
+        header.nodemask = Some(value).filter(|value| *value != b"(null)");
     }
     header.order = field(b"order=").and_then(|mut at| i32::try_from(at.signed()?).ok());
     header.oom_score_adj =
@@ -67,7 +72,7 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     Some(KernelLine::Header(header))
 }
 
-/// `COMM cpuset=NAME mems_allowed=0-1` (cpuset_print_current_mems_allowed, 3.10 to 4.19).
+/// `COMM cpuset=NAME mems_allowed=0-1` (cpuset_print_current_mems_allowed, 3.10 to 4.20).
 pub(crate) fn read_cpuset(line: &[u8]) -> Option<KernelLine<'_>> {
     let mut cursor = Cursor(line);
     let mems_allowed_at = cursor.until_last(b" mems_allowed=")?;
@@ -90,7 +95,7 @@ pub(crate) fn read_cpu(line: &[u8]) -> Option<KernelLine<'_>> {
         let cpu = cursor.number_u32()?;
         cursor.need(b" ")?;
         let mut uid = None;
-        // 6.16+: `CPU: 1 UID: 0 PID: 812 Comm: ...`
+        // 6.12+: `CPU: 1 UID: 0 PID: 812 Comm: ...`
         if cursor.eat(b"UID: ") {
             uid = cursor.number_u32();
             cursor.need(b" ")?;
@@ -183,12 +188,23 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
         .rposition(|byte| byte.is_ascii_whitespace())
         .map_or(0, |at| at + 1);
     let (before, function) = head.split_at_checked(start)?;
-    let plausible = !function.is_empty()
+    // 32-bit ARM before 5.16: `[<c0012fcc>] (dump_header) from [<c00131a4>] (show_stack+0x20/0x24)`.
+    let function = function.strip_prefix(b"(").unwrap_or(function);
+    if before.starts_with(b"RIP:") {
+        return Some(KernelLine::Registers);
+    }
+    // Addresses in brackets, a question mark, ARM's `from` may stand before; a number or a time is a log's framing.
+    let framing = before
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .any(|word| word.iter().all(u8::is_ascii_digit) || memchr::memchr(b':', word).is_some());
+    let plausible = !framing
+        && !function.is_empty()
         && function
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'));
-    if !plausible || before.starts_with(b"RIP") || contains(before, b"RIP:") {
-        return (plausible && contains(before, b"RIP:")).then_some(KernelLine::Registers);
+    if !plausible {
+        return None;
     }
     let guess = contains(before, b"?") || contains(tail, b"(unreliable)");
     Some(KernelLine::StackFrame((!guess).then_some(function)))

@@ -1,6 +1,7 @@
 //! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
 
-use super::{Position, Scanner};
+use super::{Position, Scanner, markup};
+use crate::assemble::GAP_US;
 use crate::frame;
 use crate::kernel::{self, KernelLine, memcg};
 
@@ -13,41 +14,45 @@ const TOLERATED: usize = 16;
 impl Scanner {
     /// Moves `position` (at the line of a needle) back to the first line of the same report. Only for lines, not for
     /// journal entries; a header needs none, since it is the first.
-    pub(super) fn look_back(&mut self, bytes: &[u8], needle: usize, position: &mut Position) {
+    pub(super) fn look_back(&mut self, bytes: &[u8], position: &mut Position) {
         let Some(line) = bytes.get(position.offset..) else {
             return;
         };
-        if super::is_entry(line)
-            || memchr::memmem::find(
-                bytes.get(position.offset..needle + 12).unwrap_or_default(),
-                b"invoked oom-killer",
-            )
-            .is_some()
-        {
+        if super::is_entry(line) {
             return;
         }
         let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
         let opener = line.get(..end).unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
-        // A needle in a line that opens nothing proves nothing of the lines before.
-        let proves_nothing = |frame: &frame::Frame<'_>| {
-            frame.believed() == frame::Origin::Other || !kernel::read(frame.text, false).opens()
+        let mut stripped = Vec::new();
+        let opener = if markup::strip(opener, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            opener
         };
         let first = frame::frame(opener, self.prefix.as_deref(), &mut self.scratch);
-        let prefix = if first.framed {
-            if proves_nothing(&first) {
-                return;
-            }
-            self.prefix.clone()
+        let (prefix, proof) = if first.framed {
+            let proof = proof(&first);
+            (self.prefix.clone(), proof)
         } else {
             let prefix = self
                 .prefix_if_needed(opener, false)
                 .or_else(|| self.prefix.clone());
-            if proves_nothing(&frame::frame(opener, prefix.as_deref(), &mut self.scratch)) {
-                return;
-            }
-            prefix
+            let proof = proof(&frame::frame(opener, prefix.as_deref(), &mut self.scratch));
+            (prefix, proof)
         };
+        // A needle in a line that opens nothing proves nothing of the lines before.
+        let Some(Proof {
+            after_decision,
+            clock_us,
+        }) = proof
+        else {
+            return;
+        };
+        if after_decision && position.behind_report && !self.assembler.is_long_after_last(clock_us)
+        {
+            return;
+        }
         let floor = position.floor.max(position.offset.saturating_sub(BYTES));
         let mut at = position.offset;
         let mut earliest = position.offset;
@@ -65,7 +70,8 @@ impl Scanner {
             }
             let line = bytes.get(start..at - 1).unwrap_or_default();
             at = start;
-            match self.is_body(line.strip_suffix(b"\r").unwrap_or(line), prefix.as_deref()) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            match self.is_body(line, prefix.as_deref(), clock_us) {
                 Body::Part => {
                     earliest = start;
                     earliest_lines = count as u64;
@@ -82,10 +88,22 @@ impl Scanner {
         }
     }
 
-    fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>) -> Body {
+    fn is_body(&mut self, line: &[u8], prefix: Option<&[u8]>, clock_us: Option<u64>) -> Body {
+        let mut stripped = Vec::new();
+        let line = if markup::strip(line, &mut stripped) {
+            stripped.as_slice()
+        } else {
+            line
+        };
         let learned = self.prefix_if_needed(line, false);
         let frame = frame::frame(line, learned.as_deref().or(prefix), &mut self.scratch);
         if frame.believed() == frame::Origin::Other {
+            return Body::Foreign;
+        }
+        let apart_us = clock_us
+            .zip(frame.boot_us)
+            .map(|(one, other)| one.abs_diff(other));
+        if apart_us.is_some_and(|apart| apart > GAP_US) {
             return Body::Foreign;
         }
         match kernel::read(frame.text, false) {
@@ -108,4 +126,35 @@ enum Body {
     Part,
     Foreign,
     Barrier,
+}
+
+/// What a line says of those before it.
+struct Proof {
+    /// What a kernel prints just before it opens a report itself. A body without it is this one's only where lines were
+    /// picked out (`grep memory`), and with a report just before, nothing shows whose it is.
+    after_decision: bool,
+    /// The line's own clock.
+    clock_us: Option<u64>,
+}
+
+/// `None`: the line is not the kernel's, opens nothing, or is the first of its report.
+fn proof(frame: &frame::Frame<'_>) -> Option<Proof> {
+    let line = kernel::read(frame.text, false);
+    if frame.believed() == frame::Origin::Other
+        || !line.opens()
+        || matches!(line, KernelLine::Header(_))
+    {
+        return None;
+    }
+    let after_decision = matches!(
+        line,
+        KernelLine::Killed(_)
+            | KernelLine::Sharing { .. }
+            | KernelLine::Reaped(_)
+            | KernelLine::ReapFailed { .. }
+    );
+    Some(Proof {
+        after_decision,
+        clock_us: frame.boot_us,
+    })
 }

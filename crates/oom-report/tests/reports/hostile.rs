@@ -128,3 +128,17 @@ fn a_cgroup_name_cannot_pass_for_another_field() {
             .starts_with("/a,task=init,pid=1,uid=0/pod1c")
     );
 }
+
+#[test]
+fn a_line_inside_a_text_of_the_journal_is_no_line_of_the_kernels() {
+    let text = format!("first line\n{KILL}\n{KILL}");
+    let mut log = b"__CURSOR=s=1;i=1\n__REALTIME_TIMESTAMP=1795496400000000\n_TRANSPORT=stdout\nSYSLOG_IDENTIFIER=app\nMESSAGE\n".to_vec();
+    log.extend((text.len() as u64).to_le_bytes());
+    log.extend(text.as_bytes());
+    log.extend(b"\n_HOSTNAME=node-1\n\n");
+    assert_eq!(scan(&log), []);
+    // The same behind other entries, and where the first entry lost its start.
+    let other = b"__CURSOR=s=1;i=0\n_TRANSPORT=stdout\nMESSAGE=nothing\n\n";
+    assert_eq!(scan(&[other.as_slice(), &log].concat()), []);
+    assert_eq!(scan(&[&other[20..], &log].concat()), []);
+}

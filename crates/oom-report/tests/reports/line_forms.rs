@@ -23,6 +23,29 @@ fn json(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
+/// The journal holds the text as it was before /dev/kmsg escaped it.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split("\\x");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push(char::from(u8::from_str_radix(&part[..2], 16).unwrap()));
+        plain.push_str(&part[2..]);
+    }
+    plain
+}
+
+/// An export entry with its text as a binary field.
+fn binary_entry(us: u64, at: usize, text: &str) -> Vec<u8> {
+    let text = unescaped(text);
+    let mut entry =
+        format!("__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\nMESSAGE\n")
+            .into_bytes();
+    entry.extend((text.len() as u64).to_le_bytes());
+    entry.extend(text.as_bytes());
+    entry.extend(format!("\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\n\n").bytes());
+    entry
+}
+
 fn bytes(text: String) -> Vec<u8> {
     (text + "\n").into_bytes()
 }
@@ -286,7 +309,7 @@ pub(crate) const FORMS: &[Form] = &[
         line: |us, _, text| {
             bytes(format!(
                 "{{\"__REALTIME_TIMESTAMP\":\"1795496400000000\",\"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\",\"_HOSTNAME\":\"node-1\",\"_BOOT_ID\":\"b0071d\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"{us}\",\"MESSAGE\":{}}}",
-                json(text)
+                json(&unescaped(text))
             ))
         },
     },
@@ -297,6 +320,10 @@ pub(crate) const FORMS: &[Form] = &[
         wall: WALL,
         node: Some("node-1"),
         line: |us, at, text| {
+            // journalctl writes a value with control characters as a binary one.
+            if text.contains("\\x") {
+                return binary_entry(us, at, text);
+            }
             bytes(format!(
                 "__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\nMESSAGE={text}\n"
             ))
@@ -308,15 +335,7 @@ pub(crate) const FORMS: &[Form] = &[
         boot: true,
         wall: WALL,
         node: Some("node-1"),
-        line: |us, at, text| {
-            let mut entry =
-                format!("__CURSOR=s=1;i={at}\n__REALTIME_TIMESTAMP=1795496400000000\nMESSAGE\n")
-                    .into_bytes();
-            entry.extend((text.len() as u64).to_le_bytes());
-            entry.extend(text.as_bytes());
-            entry.extend(format!("\n_TRANSPORT=kernel\nSYSLOG_FACILITY=0\n_HOSTNAME=node-1\n_SOURCE_MONOTONIC_TIMESTAMP={us}\n\n").bytes());
-            entry
-        },
+        line: binary_entry,
     },
     Form {
         name: "CRI",
@@ -452,6 +471,249 @@ pub(crate) const FORMS: &[Form] = &[
                 seconds(us)
             ))
         },
+    },
+    Form {
+        name: "with-unit",
+        provenance: KernelTag,
+        boot: false,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |_, _, text| {
+            bytes(format!(
+                "Tue 2026-11-24 05:00:00.000000 UTC node-1 kernel: {text}"
+            ))
+        },
+    },
+    Form {
+        name: "rfc5424 octets counted",
+        provenance: KernelTag,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, _, text| {
+            let message = format!(
+                "<4>1 2026-11-24T05:00:00Z node-1 kernel - - - [{}] {text}",
+                seconds(us)
+            );
+            bytes(format!("{} {message}", message.len()))
+        },
+    },
+    Form {
+        name: "talosctl dmesg",
+        provenance: Kernel,
+        boot: false,
+        wall: WALL,
+        node: None,
+        line: |_, _, text| {
+            bytes(format!(
+                "kern: warning: [2026-11-24T05:00:00.000000000Z]: {text}"
+            ))
+        },
+    },
+    Form {
+        name: "talosctl dmesg with node",
+        provenance: KernelTag,
+        boot: false,
+        wall: WALL,
+        node: None,
+        line: |_, _, text| {
+            bytes(format!(
+                "10.200.70.91: kern:    info: [2026-11-24T05:00:00Z]: {text}"
+            ))
+        },
+    },
+    Form {
+        name: "dmesg -H",
+        provenance: Unverified,
+        boot: false,
+        wall: None,
+        node: None,
+        line: |_, at, text| match at {
+            0 => bytes(format!("[Nov24 05:00] {text}")),
+            _ => bytes(format!("[  +0.000012] {text}")),
+        },
+    },
+    Form {
+        name: "logread",
+        provenance: KernelTag,
+        boot: true,
+        wall: WALL,
+        node: None,
+        line: |us, _, text| {
+            bytes(format!(
+                "Tue Nov 24 05:00:00 2026 kern.warn kernel: [{}] {text}",
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "BusyBox syslog",
+        provenance: KernelTag,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, _, text| {
+            bytes(format!(
+                "Nov 24 05:00:00 node-1 kern.warn kernel: [{}] {text}",
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "guest console in a hypervisor's log",
+        provenance: KernelTag,
+        boot: true,
+        wall: WALL,
+        node: None,
+        line: |us, _, text| {
+            bytes(format!(
+                "2026-11-24T05:00:00.000Z In(05) vcpu-5 - Guest: <6>[{}] {text}",
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "json payload",
+        provenance: Kernel,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, _, text| {
+            bytes(format!(
+                "{{\"timestamp\":\"2026-11-24T05:00:00Z\",\"jsonPayload\":{{\"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\",\"_HOSTNAME\":\"node-1\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"{us}\",\"MESSAGE\":{}}}}}",
+                json(&unescaped(text))
+            ))
+        },
+    },
+    Form {
+        name: "dmesg --color",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| {
+            bytes(format!(
+                "\u{1b}[32m[{}] \u{1b}[0m\u{1b}[33m{text}\u{1b}[0m",
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "quoted",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| bytes(format!("> [{}] {text}", seconds(us))),
+    },
+    Form {
+        name: "quoted bare",
+        provenance: Unverified,
+        boot: false,
+        wall: None,
+        node: None,
+        line: |_, _, text| bytes(format!("> {text}")),
+    },
+    Form {
+        name: "indented",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| bytes(format!("    [{}] {text}", seconds(us))),
+    },
+    Form {
+        name: "indented bare",
+        provenance: Unverified,
+        boot: false,
+        wall: None,
+        node: None,
+        line: |_, _, text| bytes(format!("    {text}")),
+    },
+    Form {
+        name: "fenced",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, at, text| {
+            let fence = if at == 0 { "```console\n" } else { "" };
+            bytes(format!("{fence}[{}] {text}", seconds(us)))
+        },
+    },
+    Form {
+        name: "cat -n",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, at, text| bytes(format!("{:6}\t[{}] {text}", at + 1, seconds(us))),
+    },
+    Form {
+        name: "less -N",
+        provenance: KernelTag,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, at, text| {
+            bytes(format!(
+                "{:7} Nov 24 05:00:00 node-1 kernel: [{}] {text}",
+                at + 1,
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "grep -n bare",
+        provenance: Unverified,
+        boot: false,
+        wall: None,
+        node: None,
+        line: |_, at, text| bytes(format!("{}:{text}", at + 7)),
+    },
+    Form {
+        name: "cat -n bare",
+        provenance: Unverified,
+        boot: false,
+        wall: None,
+        node: None,
+        line: |_, at, text| bytes(format!("{:6}\t{text}", at + 95)),
+    },
+    Form {
+        name: "HTML",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| {
+            let escaped = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            bytes(format!("[{}] {escaped}", seconds(us)))
+        },
+    },
+    Form {
+        name: "HTML dmesg -r",
+        provenance: Kernel,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| {
+            let escaped = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            bytes(format!("&lt;4&gt;[{}] {escaped}", seconds(us)))
+        },
+    },
+    Form {
+        name: "hard spaces",
+        provenance: Unverified,
+        boot: true,
+        wall: None,
+        node: None,
+        line: |us, _, text| bytes(format!("[{}]\u{a0}{text}", seconds(us))),
     },
 ];
 

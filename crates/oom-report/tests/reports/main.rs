@@ -9,6 +9,8 @@ mod hostile;
 mod line_forms;
 mod old_kernels;
 mod properties;
+mod reported;
+mod wrapped;
 
 use oom_report::report::OomReport;
 use oom_report::{Assumptions, Scanner};

@@ -152,7 +152,7 @@ fn sysrq_is_told_by_the_order() {
     assert_eq!(report.memcg.unwrap().victim_path.as_deref(), Some("/a"));
 }
 
-/// 5.2 to 6.7 print memory.stat as one record with line ends in it; every log shows them in its own way.
+/// 5.3 to 6.4 print memory.stat as one record with line ends in it; every log shows them in its own way.
 #[test]
 fn statistics_in_one_record_are_read_in_every_form() {
     let stamp = "[   11.000000] ";
@@ -183,5 +183,41 @@ fn statistics_in_one_record_are_read_in_every_form() {
             "{log}"
         );
         assert_eq!(report.victims.len(), 1);
+    }
+}
+
+/// Kernels before 5.4.12 call the bytes of the page tables kB.
+#[test]
+fn bytes_called_kb_are_corrected_by_the_table() {
+    let log = "\
+[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[      7]     0     7      250      200   172032        0             0 x
+oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=x,pid=7,uid=0
+Out of memory: Killed process 7 (x) total-vm:1000kB, anon-rss:800kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:172032kB oom_score_adj:0
+";
+    let report = scan_one(log.as_bytes());
+    assert_eq!(report.victims[0].pgtables_kib, Some(168));
+    assert!(
+        report
+            .doubts
+            .iter()
+            .any(|(doubt, _)| *doubt == oom_report::report::Doubt::KernelBug)
+    );
+}
+
+#[test]
+fn the_call_trace_tells_whose_memory_was_short_when_nothing_else_does() {
+    for (function, scope) in [
+        ("mem_cgroup_out_of_memory", Some(Scope::Memcg)),
+        ("mem_cgroup_oom_synchronize", Some(Scope::Memcg)),
+        ("__alloc_pages_slowpath.constprop.0", Some(Scope::Global)),
+        ("moom_callback", Some(Scope::Sysrq)),
+        ("do_syscall_64", None),
+    ] {
+        let log = format!(
+            "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+             CPU: 0 PID: 7 Comm: a Not tainted 6.1.0 #1\nCall Trace:\n dump_header+0x43/0x1aa\n {function}+0x1/0x2\n"
+        );
+        assert_eq!(scan_one(log.as_bytes()).scope, scope, "{function}");
     }
 }

@@ -1,0 +1,163 @@
+//! Two reports that ran into each other: what of them can still be told, and the victims, which are never dropped.
+
+use super::{Assembler, PATIENCE};
+use crate::draft::{Draft, Stage};
+use crate::frame::Frame;
+use crate::kernel::kill::Killed;
+use crate::kernel::{self, KernelLine};
+use crate::report::Doubt;
+
+/// Kills since the reports ran into each other, and what may say more of them.
+#[derive(Debug, Default)]
+pub(super) struct Tangle {
+    pub(super) kills: usize,
+    pub(super) constraints: Vec<(u32, u64, String)>,
+}
+
+impl Assembler {
+    /// Whether a report that began inside another is whole, and so all its own: the other one lost its end, and is over.
+    pub(super) fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
+        let own = self
+            .draft(at)
+            .and_then(|draft| draft.report.trigger.as_ref())
+            .and_then(|trigger| trigger.pid);
+        let others = || {
+            self.drafts
+                .iter()
+                .enumerate()
+                .filter(|(other, draft)| *other != at && draft.firm.is_some())
+        };
+        let anothers = others().any(|(_, draft)| {
+            draft
+                .report
+                .trigger
+                .as_ref()
+                .is_some_and(|trigger| trigger.pid == Some(pid))
+                && own != Some(pid)
+        });
+        let newest = others().all(|(other, _)| other < at);
+        // Without the kernel's clock nothing shows that the other one is over, and not just waiting for its turn.
+        let clock = self
+            .draft(at)
+            .is_some_and(|draft| draft.last_boot_us.is_some());
+        // The body may be another's that got no further than its header, unless the own task is in the table.
+        let listed = self.draft(at).is_some_and(|draft| {
+            let mut tasks = draft.report.tasks.iter();
+            tasks.any(|task| Some(task.pid) == own || Some(task.tgid) == own)
+        });
+        let bodiless = others().any(|(_, draft)| draft.stage < Stage::Memory);
+        if anothers
+            || !newest
+            || !clock
+            || bodiless && !listed
+            || !self.draft(at).is_some_and(Draft::is_whole)
+        {
+            return false;
+        }
+        // Their indices are all before this one's.
+        self.drafts.iter_mut().for_each(|draft| {
+            if draft.firm.take().is_some() && draft.stage < Stage::Decision {
+                draft.foreign = PATIENCE;
+            }
+        });
+        true
+    }
+
+    /// A report goes on after the kill line it was given: that one was another's, whose lines may follow too.
+    pub(super) fn take_back_kill(&mut self, at: usize) {
+        let Some(draft) = self.drafts.get_mut(at) else {
+            return;
+        };
+        let mut apart = draft.split_victims();
+        for draft in [&mut *draft, &mut apart] {
+            draft.report.doubts.push((Doubt::Interleaved, None));
+        }
+        self.drafts.push(apart);
+        self.mixed = true;
+        self.tangle = Some(Tangle {
+            kills: 1,
+            ..Tangle::default()
+        });
+    }
+
+    /// Takes back what the reports that run into each other got since the second began.
+    pub(super) fn entangle(&mut self) {
+        for draft in &mut self.drafts {
+            match draft.firm.take() {
+                Some(firm) => *draft = *firm,
+                None => draft.forget_body(),
+            }
+            draft.firm = None;
+            draft.report.doubts.push((Doubt::Interleaved, None));
+        }
+        self.tangle = Some(Tangle::default());
+        self.mixed = true;
+    }
+
+    /// In a tangle a kill line goes to the report whose own trigger it names, else it stands alone.
+    pub(super) fn killed_in_tangle(&mut self, killed: &Killed<'_>, frame: &Frame<'_>, number: u64) {
+        let own = |draft: &Draft| {
+            draft.stage < Stage::Killed
+                && draft.report.trigger.as_ref().is_some_and(|trigger| {
+                    trigger.pid == Some(killed.pid) && trigger.comm.as_bytes() == killed.comm
+                })
+        };
+        let only = self.drafts.iter().filter(|draft| own(draft)).count() == 1;
+        let at = match self.drafts.iter().position(own).filter(|_| only) {
+            Some(at) => at,
+            None => {
+                let at = self.open(frame);
+                if let Some(draft) = self.drafts.get_mut(at) {
+                    draft.report.doubts.push((Doubt::Interleaved, None));
+                }
+                at
+            }
+        };
+        let constraint = self.tangle.as_mut().and_then(|tangle| {
+            tangle.kills += 1;
+            let found = tangle
+                .constraints
+                .iter()
+                .position(|(pid, ..)| *pid == killed.pid)?;
+            Some(tangle.constraints.swap_remove(found))
+        });
+        if let Some(draft) = self.drafts.get_mut(at) {
+            if let Some((_, number, text)) = &constraint {
+                let index = draft.report.text.push(*number, text);
+                if let KernelLine::Constraint(line) = kernel::read(text.as_bytes(), false) {
+                    draft.apply_constraint(&line, index);
+                }
+            }
+            let index = draft.keep(frame, number);
+            draft.kill(killed, index);
+        }
+        self.remember(
+            killed.pid,
+            killed.comm,
+            [killed.total_vm_kib, killed.anon_rss_kib],
+        );
+        let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
+        let waiting = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage < Stage::Killed)
+            .count();
+        let done = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.stage >= Stage::Killed)
+            .count();
+        if kills >= 2 && done >= waiting {
+            self.untangle();
+        }
+    }
+
+    /// As many kills as reports were seen: the headers that found no kill of their own are among them.
+    fn untangle(&mut self) {
+        self.drafts.retain(|draft| draft.stage >= Stage::Killed);
+        while !self.drafts.is_empty() {
+            self.conclude(0);
+        }
+        self.tangle = None;
+    }
+}

@@ -1,0 +1,154 @@
+//! The memory cgroup in a draft: counters, statistics and their rows.
+
+use smol_str::SmolStr;
+
+use super::{Draft, Stage, Taken};
+use crate::assemble::PAUSE_US;
+use crate::cursor::text;
+use crate::frame::Frame;
+use crate::kernel::memcg::{self, CounterKind, StatsLine, Usage, read_inline, read_stat};
+use crate::report::{Counter, Memcg, MemcgStats, StatUnit};
+
+impl Draft {
+    pub(super) fn take_usage(&mut self, usage: &Usage, frame: &Frame<'_>, number: u64) -> Taken {
+        // Sysrq-f is about the machine, never about a cgroup's limit.
+        let sysrq = self
+            .report
+            .trigger
+            .as_ref()
+            .is_some_and(|known| known.order == Some(-1));
+        if self.stage >= Stage::Table || sysrq {
+            return Taken::Conflict;
+        }
+        let known = self
+            .report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| counter(memcg, usage.kind).line.is_some());
+        if known {
+            return Taken::Conflict;
+        }
+        let index = self.enter(Stage::Memory, frame, number);
+        *counter_mut(self.memcg(), usage.kind) = Counter {
+            usage_kib: Some(usage.usage_kib),
+            limit_kib: usage.limit_kib,
+            failcnt: usage.failcnt,
+            line: Some(index),
+        };
+        Taken::Yes
+    }
+
+    pub(super) fn take_stats(
+        &mut self,
+        stats: &StatsLine<'_>,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) -> Taken {
+        if self.stage >= Stage::Table {
+            return Taken::Conflict;
+        }
+        let index = self.enter(Stage::Memory, frame, number);
+        let inline = !stats.inline.trim_ascii().is_empty();
+        let entry = MemcgStats {
+            path: Some(stats.path).filter(|path| !path.is_empty()).map(text),
+            fields: read_inline(stats.inline, cut),
+            unit: if inline {
+                StatUnit::KB
+            } else {
+                StatUnit::Bytes
+            },
+            line: Some(index),
+        };
+        self.memcg().stats.push(entry);
+        self.stats_open = !inline;
+        Taken::Yes
+    }
+
+    /// Rows that mean something only behind the line that announces them.
+    pub(super) fn take_row_of_open_list(
+        &mut self,
+        frame: &Frame<'_>,
+        number: u64,
+        cut: bool,
+    ) -> Taken {
+        let pause_us = self
+            .last_boot_us
+            .zip(frame.boot_us)
+            .map_or(0, |(last, now)| now.saturating_sub(last));
+        if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
+            let rows = stat_rows(frame.text, cut);
+            // Each name stands once in a list: this row is another's.
+            let known = self.memcg().stats.last();
+            if rows
+                .iter()
+                .any(|((name, _), _)| known.is_some_and(|known| known.fields.get(name).is_some()))
+            {
+                return Taken::Conflict;
+            }
+            if !rows.is_empty() {
+                self.keep(frame, number);
+                if let Some(stats) = self.memcg().stats.last_mut() {
+                    for (row, unit) in rows {
+                        if stats.fields.is_empty() {
+                            stats.unit = unit;
+                        }
+                        stats.fields.0.push(row);
+                    }
+                }
+                return Taken::Yes;
+            }
+        }
+        if self.slab_open {
+            return self.take_slab_row(frame, number);
+        }
+        Taken::Foreign
+    }
+}
+
+/// The rows of memory.stat in one line of a log. 5.3 to 6.4 print the whole file as one record: its line ends come as
+/// they are (raw records, the journal) or as `#012` (rsyslog).
+fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
+    let mut rows = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        let mut rest = line;
+        while !rest.is_empty() {
+            let end = crate::cursor::find(rest, b"#012");
+            let row = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+            rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
+            // The last row of a cut line may have lost digits.
+            let whole = !cut || !rest.is_empty();
+            // v1 builds between the two forms print `cache:1234KB` rows.
+            let found = read_stat(row)
+                .filter(|_| whole)
+                .map(|row| (row, StatUnit::Bytes))
+                .or_else(|| {
+                    let mut inline = memcg::read_inline(row, cut).0.into_iter();
+                    inline
+                        .next()
+                        .filter(|_| inline.next().is_none())
+                        .map(|row| (row, StatUnit::KB))
+                });
+            rows.extend(found);
+        }
+    }
+    rows
+}
+
+fn counter(memcg: &Memcg, kind: CounterKind) -> &Counter {
+    match kind {
+        CounterKind::Memory => &memcg.memory,
+        CounterKind::MemorySwap => &memcg.memsw,
+        CounterKind::Kmem => &memcg.kmem,
+        CounterKind::Swap => &memcg.swap,
+    }
+}
+
+fn counter_mut(memcg: &mut Memcg, kind: CounterKind) -> &mut Counter {
+    match kind {
+        CounterKind::Memory => &mut memcg.memory,
+        CounterKind::MemorySwap => &mut memcg.memsw,
+        CounterKind::Kmem => &mut memcg.kmem,
+        CounterKind::Swap => &mut memcg.swap,
+    }
+}

@@ -1,0 +1,252 @@
+//! The victims of a draft: announced, killed, taken along, and given back where they turn out to be another report's.
+
+use super::{Draft, Stage};
+use crate::cursor::text;
+use crate::kernel::KernelLine;
+use crate::kernel::kill::{Cause, Killed};
+use crate::report::{Doubt, LineIndex, OomReport, Outcome, Scope, Stamp, Trigger, Victim};
+
+impl Draft {
+    /// The pid that the `oom-kill:` line names.
+    pub(crate) fn chosen(&self) -> Option<u32> {
+        let (_, text) = self.report.text.get(self.report.constraint_line?)?;
+        match crate::kernel::read(text.as_bytes(), false) {
+            KernelLine::Constraint(line) => line.pid,
+            _ => None,
+        }
+    }
+
+    /// Adds the process that a `Kill process` line announces.
+    pub(crate) fn announce(
+        &mut self,
+        pid: u32,
+        comm: &[u8],
+        score: Option<u64>,
+        cause: Cause,
+        index: LineIndex,
+    ) {
+        self.stage = self.stage.max(Stage::Decision);
+        self.note_cause(cause);
+        self.report.victims.push(Victim {
+            pid,
+            comm: text(comm),
+            score,
+            announced_only: true,
+            lines: vec![index],
+            ..Victim::default()
+        });
+    }
+
+    /// Whether a kill line can follow what is there. Since 5.1 it names its cause, and the `oom-kill:` line stands before
+    /// it: where a body is there and that line is not, only the table shows that both are one report's.
+    pub(crate) fn may_end_with(&self, killed: &Killed<'_>) -> bool {
+        let announced = self.report.constraint_line.is_some() || !self.report.victims.is_empty();
+        if killed.cause == Cause::Unsaid || announced {
+            return true;
+        }
+        let headed = self
+            .report
+            .trigger
+            .as_ref()
+            .is_some_and(|trigger| trigger.line.is_some());
+        match self.stage {
+            Stage::Table => self.lists(killed),
+            _ => !headed,
+        }
+    }
+
+    /// Whether the kernel said that it kills nobody.
+    pub(crate) fn spares_all(&self) -> bool {
+        self.report
+            .outcomes
+            .iter()
+            .any(|(outcome, _)| *outcome == Outcome::NoKillableProcesses)
+    }
+
+    /// Whether the table has the process of a kill line.
+    pub(crate) fn lists(&self, killed: &Killed<'_>) -> bool {
+        self.report
+            .tasks
+            .iter()
+            .any(|task| task.pid == killed.pid && task.comm.as_bytes() == killed.comm)
+    }
+
+    /// Whether the line shows that the kill line taken was another report's: this one goes on without it.
+    pub(crate) fn goes_on_after_kill(&self, line: &KernelLine<'_>) -> bool {
+        self.stage == Stage::Killed
+            && self.killed_early
+            && matches!(
+                line,
+                KernelLine::Cpuset { .. }
+                    | KernelLine::Cpu(_)
+                    | KernelLine::Hardware(_)
+                    | KernelLine::StackMark
+                    | KernelLine::StackFrame(_)
+                    | KernelLine::Registers
+                    | KernelLine::TaskIn { .. }
+                    | KernelLine::Usage(_)
+                    | KernelLine::Stats(_)
+                    | KernelLine::ShowMem(_)
+                    | KernelLine::TasksState
+            )
+    }
+
+    /// Takes the victims out, with their lines, as a report of their own.
+    pub(crate) fn split_victims(&mut self) -> Self {
+        let mut apart = self.clone();
+        let mut victims = std::mem::take(&mut self.report.victims);
+        apart.report = OomReport {
+            provenance: self.report.provenance,
+            time: Stamp {
+                boot_us: self.last_boot_us,
+                ..self.report.time
+            },
+            node: self.report.node.clone(),
+            boot_id: self.report.boot_id.clone(),
+            ..OomReport::default()
+        };
+        for victim in &mut victims {
+            for index in &mut victim.lines {
+                if let Some((number, text)) = self.report.text.get(*index) {
+                    *index = apart.report.text.push(number, text);
+                }
+            }
+        }
+        apart.report.victims = victims;
+        self.forget_body();
+        self.cause = Cause::Unsaid;
+        self.killed_early = false;
+        apart
+    }
+
+    /// Adds the process that a `Killed process` line names; says whether it belongs to this report.
+    pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
+        self.killed_early = (Stage::Header..Stage::Memory).contains(&self.stage);
+        self.stage = Stage::Killed;
+        self.note_cause(killed.cause);
+        let group_kill = self
+            .report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| memcg.group_line.is_some());
+        if let Some(known) = self
+            .report
+            .victims
+            .iter_mut()
+            .find(|known| known.pid == killed.pid)
+        {
+            // A group kill names the first victim again, when parts of it are gone already.
+            known.lines.push(index);
+            known.announced_only = false;
+            known.group_kill |= group_kill;
+            if known.total_vm_kib.is_none() {
+                fill(known, killed);
+            }
+        } else {
+            let mut victim = Victim {
+                pid: killed.pid,
+                comm: text(killed.comm),
+                group_kill,
+                lines: vec![index],
+                ..Victim::default()
+            };
+            fill(&mut victim, killed);
+            self.report.victims.push(victim);
+        }
+        if killed.cut {
+            self.report.doubts.push((Doubt::LineCut, Some(index)));
+        }
+    }
+
+    /// Adds a process that dies because it shares the victim's memory.
+    pub(crate) fn share(&mut self, pid: u32, comm: &[u8], index: LineIndex) {
+        if self.report.victims.iter().any(|known| known.pid == pid) {
+            return;
+        }
+        self.report.victims.push(Victim {
+            pid,
+            comm: text(comm),
+            shares_memory: true,
+            lines: vec![index],
+            ..Victim::default()
+        });
+    }
+
+    fn note_cause(&mut self, cause: Cause) {
+        if cause != Cause::Unsaid {
+            self.cause = cause;
+        }
+    }
+
+    /// Whether a kill line's own words contradict what is known of this report.
+    pub(crate) fn contradicts(&self, cause: Cause) -> bool {
+        match cause {
+            Cause::Memcg => {
+                matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong
+            }
+            Cause::Machine | Cause::AllocatingTask => self
+                .report
+                .memcg
+                .as_ref()
+                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some()),
+            Cause::Unsaid => false,
+        }
+    }
+
+    /// Forgets all but who asked for memory: the rest may be another report's.
+    pub(crate) fn forget_body(&mut self) {
+        let report = std::mem::take(&mut self.report);
+        self.pids.clear();
+        self.report = OomReport {
+            text: report.text,
+            provenance: report.provenance,
+            time: report.time,
+            node: report.node,
+            boot_id: report.boot_id,
+            trigger: report
+                .trigger
+                .filter(|trigger| trigger.line.is_some())
+                .map(|trigger| Trigger {
+                    // The call trace and what the `oom-kill:` line adds stand after the header.
+                    stack: Vec::new(),
+                    page_fault: false,
+                    ..trigger
+                }),
+            ..OomReport::default()
+        };
+        if let Some(trigger) = self
+            .report
+            .trigger
+            .as_mut()
+            .filter(|trigger| trigger.cpu_line.is_none())
+        {
+            trigger.pid = None;
+        }
+        self.stage = self.stage.min(Stage::Header);
+    }
+
+    /// Whether all sections before the kill line are there.
+    pub(crate) fn is_whole(&self) -> bool {
+        let report = &self.report;
+        let trigger = report.trigger.as_ref();
+        let memory = report
+            .memcg
+            .as_ref()
+            .is_some_and(|memcg| memcg.memory.line.is_some())
+            || self.mem_info_seen;
+        trigger.is_some_and(|trigger| {
+            trigger.line.is_some() && trigger.cpu_line.is_some() && !trigger.stack.is_empty()
+        }) && memory
+            && !report.tasks.is_empty()
+    }
+}
+
+fn fill(victim: &mut Victim, killed: &Killed<'_>) {
+    victim.uid = killed.uid;
+    victim.total_vm_kib = killed.total_vm_kib;
+    victim.anon_rss_kib = killed.anon_rss_kib;
+    victim.file_rss_kib = killed.file_rss_kib;
+    victim.shmem_rss_kib = killed.shmem_rss_kib;
+    victim.pgtables_kib = killed.pgtables_kib;
+    victim.oom_score_adj = killed.oom_score_adj;
+}

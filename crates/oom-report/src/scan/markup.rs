@@ -1,0 +1,131 @@
+//! What a terminal or a web page adds to the bytes of a line: colours, escaped characters, hard spaces.
+//!
+//! Taken off only where the line shows that it is there: a name may hold any of it as well.
+
+/// Writes `line` without its markup `into`; says whether there was any.
+pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
+    if memchr::memchr3(0x1b, b'&', 0xc2, line).is_none() {
+        return false;
+    }
+    // dmesg colours the stamp, journalctl the rest of the line, grep what it found; a sequence elsewhere is a name's.
+    let coloured = line.starts_with(b"\x1b[")
+        || line.ends_with(b"\x1b[0m")
+        || memchr::memmem::find(line, b"\x1b[K").is_some();
+    let escaped = is_escaped(line);
+    // `\xa0` in UTF-8, where a stamp's bracket stands: not in a name at the end of the line.
+    let hard_spaces = line.starts_with("\u{a0}".as_bytes())
+        || memchr::memmem::find(line, "]\u{a0}".as_bytes()).is_some();
+    if !(coloured || escaped || hard_spaces) {
+        return false;
+    }
+    into.clear();
+    let mut rest = line;
+    // The end of a sequence whose start is lost stands before the next one.
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+        .count();
+    if coloured
+        && line
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(b"m\x1b["))
+    {
+        rest = line.get(digits + 1..).unwrap_or_default();
+    }
+    while let Some((first, after)) = rest.split_first() {
+        let skipped = if coloured { colour_length(rest) } else { 0 };
+        if skipped > 0 {
+            rest = rest.get(skipped..).unwrap_or_default();
+            continue;
+        }
+        if escaped
+            && let Some((name, character)) =
+                ENTITIES.iter().find(|(name, _)| rest.starts_with(name))
+        {
+            into.push(*character);
+            rest = rest.get(name.len()..).unwrap_or_default();
+            continue;
+        }
+        if hard_spaces && let Some(after) = rest.strip_prefix("\u{a0}".as_bytes()) {
+            into.push(b' ');
+            rest = after;
+            continue;
+        }
+        into.push(*first);
+        rest = after;
+    }
+    true
+}
+
+const ENTITIES: [(&[u8], u8); 6] = [
+    (b"&lt;", b'<'),
+    (b"&gt;", b'>'),
+    (b"&amp;", b'&'),
+    (b"&quot;", b'"'),
+    (b"&#39;", b'\''),
+    (b"&nbsp;", b' '),
+];
+
+/// Whether the kernel's own brackets are escaped: `&lt;TASK&gt;`, `[&lt;ffffffff8163515c&gt;]`, `&lt;4&gt;[   12.3]`.
+fn is_escaped(line: &[u8]) -> bool {
+    memchr::memmem::find_iter(line, b"&lt;").any(|at| {
+        let after = line.get(at + 4..).unwrap_or_default();
+        let inside = after
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'/')
+            .count();
+        (1..=16).contains(&inside)
+            && after
+                .get(inside..)
+                .is_some_and(|rest| rest.starts_with(b"&gt;"))
+    })
+}
+
+/// Length of the colour (`ESC [ ... m`) or erase (`ESC [ K`) sequence that begins here; 0 when none does.
+fn colour_length(bytes: &[u8]) -> usize {
+    let Some(rest) = bytes.strip_prefix(b"\x1b[") else {
+        return 0;
+    };
+    let parameters = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+        .count();
+    match rest.get(parameters) {
+        Some(b'm' | b'K') => 2 + parameters + 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_goes_and_names_stay() {
+        for (line, expected) in [
+            (
+                "\x1b[32m[   12.345678] \x1b[0m\x1b[33mtext\x1b[0m",
+                Some("[   12.345678] text"),
+            ),
+            (
+                "[   12.3] invoked \x1b[01;31m\x1b[Koom\x1b[m\x1b[K-killer",
+                Some("[   12.3] invoked oom-killer"),
+            ),
+            (
+                " [&lt;ffffffff8163515c&gt;] a+0x1/0x2",
+                Some(" [<ffffffff8163515c>] a+0x1/0x2"),
+            ),
+            (" &lt;/TASK&gt;", Some(" </TASK>")),
+            ("&lt;4&gt;[   12.3] a&amp;b", Some("<4>[   12.3] a&b")),
+            ("[   12.3]\u{a0}text", Some("[   12.3] text")),
+            ("[   12.3] \x1b[31mred invoked", None),
+            ("[   12.3] a&gt;b invoked", None),
+            ("[   12.3] a\u{a0}b invoked", None),
+        ] {
+            let mut into = Vec::new();
+            let found = strip(line.as_bytes(), &mut into).then(|| String::from_utf8(into).unwrap());
+            assert_eq!(found.as_deref(), expected, "{line:?}");
+        }
+    }
+}

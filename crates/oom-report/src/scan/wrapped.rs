@@ -1,0 +1,142 @@
+//! Lines that a terminal or a mail program broke: what stands on the next line is put back.
+//!
+//! Only a line with the framing of a log is put together, with lines that have none, and only when the line ends before
+//! the kernel's text does (the first time), or where the earlier ones were broken (from then on).
+
+use super::Scanner;
+use crate::frame::{self, Frame, Origin};
+use crate::kernel::{self, COMM_BYTES, KernelLine};
+use crate::time::RawTime;
+
+/// A broken line has at least this many bytes.
+const NARROWEST: usize = 40;
+/// A mail program leaves no more than this of a line empty.
+const RAGGED: usize = 24;
+/// Pieces of one line.
+const MOST: usize = 24;
+
+impl Scanner {
+    /// The line at the start of `bytes` (which has `length` bytes with its line end) with the pieces that follow it;
+    /// the bytes and the lines taken beyond the first. `None` when it is not broken.
+    pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize) -> Option<(Vec<u8>, usize, u64)> {
+        let line = piece(bytes.get(..length)?);
+        let next = bytes.get(length..)?;
+        // Nearly every line of a log begins like the one before.
+        if line.len() < NARROWEST
+            || next.is_empty()
+            || self.after_prefix(line) == self.after_prefix(next)
+        {
+            return None;
+        }
+        let width = line.len();
+        if self.wrap_width.is_some_and(|known| width > known) {
+            self.wrap_width = None;
+        }
+        if !self.is_stamped(line) {
+            return None;
+        }
+        let known = self.wrap_width == Some(width);
+        let mut joined = line.to_vec();
+        let (mut taken, mut lines) = (0, 0);
+        let mut filled = Some(width) >= self.wrap_width;
+        while lines < MOST as u64 {
+            let rest = bytes.get(length + taken..)?;
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                break;
+            };
+            let raw = piece(rest.get(..=end)?);
+            let text = self.unquoted(raw);
+            if text.is_empty() || super::is_entry(raw) || self.is_stamped(raw) {
+                break;
+            }
+            if !known && self.wrap_width.is_none() && !self.is_incomplete(&joined) {
+                break;
+            }
+            // A mail program breaks at a space and drops it; a terminal breaks anywhere.
+            let direct = [joined.as_slice(), text].concat();
+            let spaced = [joined.as_slice(), b" ", text].concat();
+            if self.is_incomplete(&direct) && !self.is_incomplete(&spaced) {
+                self.wrap_words = true;
+            }
+            // A word too long for the line is broken anywhere, too.
+            let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
+            let last_word = joined.iter().rev().take_while(in_word).count();
+            let first_word = text.iter().take_while(in_word).count();
+            let long_word = last_word > RAGGED || filled && first_word > RAGGED;
+            joined = if self.wrap_words && !long_word {
+                spaced
+            } else {
+                direct
+            };
+            taken += end + 1;
+            lines += 1;
+            filled = Some(raw.len()) >= self.wrap_width;
+            // All pieces but the last fill the width, or nearly so where words are kept whole.
+            if !self.is_incomplete(&joined) && raw.len() < width || raw.len() + RAGGED < width {
+                break;
+            }
+        }
+        if lines == 0 || (!known && self.is_incomplete(&joined)) {
+            return None;
+        }
+        self.wrap_width = Some(width);
+        Some((joined, taken, lines))
+    }
+
+    /// The line without what a shipper or a quotation puts before each.
+    fn unquoted<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        match self
+            .prefix
+            .as_deref()
+            .and_then(|prefix| line.strip_prefix(prefix))
+        {
+            Some(rest) => rest,
+            None => line.strip_prefix(b"> ").unwrap_or(line),
+        }
+    }
+
+    fn after_prefix(&self, line: &[u8]) -> Option<u8> {
+        self.unquoted(line).first().copied()
+    }
+
+    fn framed<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {
+        frame::frame(line, self.prefix.as_deref(), &mut self.scratch)
+    }
+
+    fn is_stamped(&mut self, line: &[u8]) -> bool {
+        let learned = self.prefix_if_needed(line, false);
+        let frame = frame::frame(
+            line,
+            learned.as_deref().or(self.prefix.as_deref()),
+            &mut self.scratch,
+        );
+        frame.believed() != Origin::Other
+            && (frame.boot_us.is_some() || frame.time != RawTime::None)
+    }
+
+    /// Whether the kernel's text ends before its last field.
+    fn is_incomplete(&mut self, line: &[u8]) -> bool {
+        let learned = self.prefix_if_needed(line, false);
+        let frame = match &learned {
+            Some(prefix) => frame::frame(line, Some(prefix), &mut self.scratch),
+            None => self.framed(line),
+        };
+        match kernel::read(frame.text, false) {
+            KernelLine::Other => true,
+            KernelLine::Header(header) => {
+                header.oom_score_adj.is_none() || header.comm.len() > COMM_BYTES
+            }
+            KernelLine::Killed(killed) => killed.cut,
+            KernelLine::Constraint(constraint) => {
+                constraint.pid.is_none() || constraint.uid.is_none()
+            }
+            KernelLine::Usage(usage) => usage.failcnt.is_none(),
+            _ => false,
+        }
+    }
+}
+
+fn piece(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
