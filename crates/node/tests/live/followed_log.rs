@@ -187,6 +187,7 @@ fn from_now_on_passes_over_what_is_there() {
 fn follow(follower: &mut Follower, wanted: impl Fn(&OomReport) -> bool) -> Vec<(OomReport, u64)> {
     let mut scanner = Scanner::new(Assumptions::default());
     let mut reports: Vec<(OomReport, u64)> = Vec::new();
+    let mut last_record_us = 0;
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end && !reports.iter().any(|(report, _)| wanted(report)) {
         let quiet = scanner.settles_after();
@@ -194,11 +195,23 @@ fn follow(follower: &mut Follower, wanted: impl Fn(&OomReport) -> bool) -> Vec<(
         if readable(&*follower, quiet.unwrap_or(Duration::from_millis(500))) {
             let batch = follower.read().unwrap();
             scanner.push(&batch.bytes, &mut sink);
+            last_record_us = time_of_last(&batch.bytes).unwrap_or(last_record_us);
         } else if let Some(quiet) = quiet {
             scanner.settle(quiet, &mut sink);
+            let now_us = boot_ns() / 1000;
+            eprintln!(
+                "silent for {quiet:?}, told {} us after the last record",
+                now_us - last_record_us
+            );
         }
     }
     reports
+}
+
+fn time_of_last(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    let record = text.lines().rfind(|line| !line.starts_with(' '))?;
+    record.split(',').nth(2)?.parse().ok()
 }
 
 #[test]
