@@ -26,7 +26,11 @@ pub(crate) fn judge(scene: &Scene<'_>) -> Verdict {
         killer,
         confidence: confidence(scene, killer),
         summary: summary::summary(scene, killer),
-        evidence: scene.cites(lines.into_iter().chain(outcomes)),
+        evidence: match scene.cites(lines.into_iter().chain(outcomes)) {
+            // Of a report that lost all that convicts, the first line shows at least that there was one.
+            none if none.is_empty() => scene.cites([Some(0)]),
+            found => found,
+        },
         ruled_out: ruled_out::ruled_out(scene, killer),
         not_looked_at: not_looked_at::not_looked_at(scene),
     }

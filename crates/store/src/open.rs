@@ -230,11 +230,12 @@ fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<u3
             "PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;",
         )
         .map_err(fail)?;
-    let application: i32 = connection
-        .query_row("PRAGMA application_id", [], |row| row.get(0))
-        .map_err(fail)?;
+    // In this order: who makes the tables has marked the file by then.
     let tables: u64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(fail)?;
+    let application: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
         .map_err(fail)?;
     if application != APPLICATION_ID && (application != 0 || tables > 0) {
         return Err(StoreError::NotAStore {

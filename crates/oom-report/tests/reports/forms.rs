@@ -7,7 +7,7 @@ use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
 fn every_form_gives_the_same_facts() {
     let records = records(CONTAINER_LIMIT);
     let plain = scan_one(CONTAINER_LIMIT.as_bytes());
-    for form in FORMS {
+    for form in FORMS.iter() {
         let log = wrap(form, &records);
         let reports = scan(&log);
         assert_eq!(
@@ -60,7 +60,7 @@ fn forms_mixed_in_one_file_are_told_apart() {
         .collect();
     let expected: Vec<u32> = (0..FORMS.len() as u32).map(|at| 20_000 + at).collect();
     assert_eq!(pids, expected);
-    for (report, form) in reports.iter().zip(FORMS) {
+    for (report, form) in reports.iter().zip(FORMS.iter()) {
         assert_eq!(report.provenance, form.provenance, "{}", form.name);
         assert_eq!(report.missing, [], "{}", form.name);
     }

@@ -82,7 +82,7 @@ proptest! {
     fn the_fast_scan_finds_what_the_slow_one_finds(
         parts in prop::collection::vec(prop_oneof![
             3 => noise().prop_map(String::into_bytes),
-            1 => (any_log(), 0..FORMS.len()).prop_map(|(log, form)| wrap(&FORMS[form], &records(&log))),
+            1 => (any_log(), 0..FORMS.len()).prop_map(|(log, form)| wrap(FORMS[form], &records(&log))),
         ], 0..12),
         cut in any::<prop::sample::Index>(),
         chunk in 1_usize..40_000,
@@ -98,7 +98,7 @@ proptest! {
 
     #[test]
     fn a_log_cut_anywhere_says_nothing_new(log in any_log(), form in 0..FORMS.len(), from in any::<prop::sample::Index>(), length in any::<prop::sample::Index>()) {
-        let wrapped = wrap(&FORMS[form], &records(&log));
+        let wrapped = wrap(FORMS[form], &records(&log));
         let whole = scan(&wrapped);
         let start = from.index(wrapped.len());
         let end = start + length.index(wrapped.len() - start + 1);
@@ -143,7 +143,7 @@ proptest! {
 
 #[test]
 fn segments_and_threads_do_not_matter() {
-    let report = wrap(&FORMS[2], &records(CONTAINER_LIMIT));
+    let report = wrap(FORMS[2], &records(CONTAINER_LIMIT));
     let filler =
         "Nov 24 05:00:00 node-1 kubelet[812]: the room is full of oom and skill\n".repeat(1000);
     let mut log = Vec::new();
@@ -171,7 +171,7 @@ fn reports_without_their_beginning_are_found_in_a_stream() {
         .iter()
         .position(|(_, text)| text.starts_with("memory: usage"))
         .unwrap();
-    let report = wrap(&FORMS[2], &whole[usage..]);
+    let report = wrap(FORMS[2], &whole[usage..]);
     let noise = "Nov 24 05:00:00 node-1 kubelet[812]: \"Killing container with a grace period\"\n\
                  Nov 24 05:00:00 node-1 systemd[1]: app.service: Main process exited, code=killed, status=9/KILL\n"
         .repeat(997);

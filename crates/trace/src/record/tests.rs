@@ -80,6 +80,8 @@ impl Writer {
                 .u32(100 + at)
                 .u32(0)
                 .u32(u32::MAX)
+                .u32(0)
+                .u32(1)
                 .u32(0);
             self.comm("parent").none().text(b"pts3", 0);
             self.text(b"unified\0", 0).text(b"", 0);
@@ -184,6 +186,7 @@ fn every_field_of_a_signal() {
     );
     let parent = &fact.sender_ancestors[1];
     assert_eq!((parent.tgid, parent.tty.as_deref()), (101, Some("pts3")));
+    assert_eq!(parent.namespaced_tgid, Some(1));
     // The memory hierarchy's root says less than a place in the unified one.
     assert_eq!(parent.cgroup.as_deref(), Some("/unified"));
     assert_eq!((fact.cpu_limit, fact.tracer_tgid), (None, None));

@@ -293,6 +293,13 @@ fn cites_name_lines_that_are_there() {
                     .split(|character: char| !(' '..='~').contains(&character) || character == '\\')
                     .max_by_key(|part| part.len())
                     .unwrap();
+                // A line that a terminal or a mail program broke is put together: its beginning stands there.
+                let broken = name.contains("broken") || name.contains("wrapped");
+                let plain = if broken {
+                    &plain[..plain.len().min(24)]
+                } else {
+                    plain
+                };
                 let line = lines[number - 1];
                 assert!(
                     line.contains(plain),
