@@ -64,7 +64,7 @@ fn values_and_cites_stay_of_their_kind() {
         values: [
             ("negative".into(), Value::Integer(i64::MIN)),
             ("whole".into(), Value::Number(3.0)),
-            ("fraction".into(), Value::Number(30320.358_563)),
+            ("fraction".into(), Value::Number(30_320.358_563)),
             ("digits".into(), Value::Text("12".into())),
         ]
         .into(),
