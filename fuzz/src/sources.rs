@@ -75,6 +75,10 @@ fn packed_and_cut(text: &[u8], dice: u64) {
         return;
     }
     let lossy = String::from_utf8_lossy(text);
+    if lossy.starts_with('\0') && dice % 4 == 3 {
+        // UTF-16's mark and a NUL are UTF-32's mark.
+        return;
+    }
     let (packed, expected, whole_only) = match dice % 4 {
         0 => (gzip(text), text.to_vec(), false),
         1 => {
@@ -92,11 +96,7 @@ fn packed_and_cut(text: &[u8], dice: u64) {
             (utf16(&lossy, dice & 16 == 0), expected, true)
         }
     };
-    let Ok(out) = read(&packed) else {
-        // UTF-16 of two NULs and the mark is UTF-32's mark: taken for neither.
-        assert_eq!(dice % 4, 3, "not read");
-        return;
-    };
+    let out = read(&packed).expect("packed text is read");
     assert!(
         !out.failed && out.bytes == expected,
         "packed in way {}",
