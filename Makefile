@@ -51,20 +51,24 @@ bench-quick:
 	cargo build --release -p whodunit -p whodunit-benches
 	./target/release/whodunit-benches all --quick
 
-# One libFuzzer run a target, on what the tests use and on what once broke something.
-FUZZ_TARGETS := scan explain cgroup_path sources forms
+# One libFuzzer run a target, on what the tests use and on what once broke something; new finds stay in fuzz/target.
+FUZZ_TARGETS := scan explain forms sources cgroup_path
+FUZZ_RUN = target/$$(rustc --print host-tuple)/release/$$target
+FUZZ_FLAGS := -dict=kernel.dict -max_len=32768 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=target/ -print_final_stats=1
+
 fuzz: ## every fuzz target for a few seconds (FUZZ_SECONDS)
-	cd fuzz && cargo build --release
-	@cd fuzz && for target in $(FUZZ_TARGETS); do \
-	  mkdir -p target/corpus/$$target corpus/$$target; \
-	  echo "fuzz: $$target"; \
-	  $$(ls -d target/*/release/$$target) target/corpus/$$target corpus/$$target ../tests/fixtures \
-	    -dict=kernel.dict -max_len=32768 -timeout=20 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+	cd fuzz && cargo build --release --quiet
+	cd fuzz && rm -rf target/short && for target in $(FUZZ_TARGETS); do \
+	  echo "fuzz: $$target, $(FUZZ_SECONDS) s"; mkdir -p target/short/$$target; \
+	  $(FUZZ_RUN) target/short/$$target corpus/$$target ../tests/fixtures $(FUZZ_FLAGS) -verbosity=0 \
 	    -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
-fuzz-long: ## every fuzz target for five minutes
-	$(MAKE) fuzz FUZZ_SECONDS=300
+fuzz-long: ## every fuzz target for five minutes, on what earlier runs found
+	cd fuzz && cargo build --release --quiet
+	cd fuzz && for target in $(FUZZ_TARGETS); do mkdir -p target/corpus/$$target; \
+	  $(FUZZ_RUN) target/corpus/$$target corpus/$$target ../tests/fixtures $(FUZZ_FLAGS) -max_total_time=300 || exit 1; \
+	done
 
 lab: tools ## record real kills again, on this machine and on every kernel of the lab, into target/kernels
 	cargo run -p whodunit-lab -- fixtures target/kernels

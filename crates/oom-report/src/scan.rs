@@ -16,6 +16,7 @@ use crate::frame::{self, Scratch, embedded, journal_export};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
+use wrapped::Rejoined;
 
 /// What receives the reports, in the order of the log.
 pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
@@ -45,6 +46,8 @@ pub struct Scanner {
     prefix: Option<Vec<u8>>,
     /// Bytes in a line that a terminal broke, once one was seen.
     wrap_width: Option<usize>,
+    /// The last line read may be broken, and its next piece has not come yet.
+    waits: bool,
     /// Whether the log begins with entries of a journal's export, once that was looked at.
     exported: Option<bool>,
     /// They were broken between words.
@@ -64,7 +67,7 @@ struct Stream {
     position: Position,
     /// A line is being skipped since it is too long.
     skipping: bool,
-    /// A journal entry was not all there: its needles are looked for again.
+    /// A journal entry or a broken line was not all there: its needles are looked for again.
     search_again: bool,
 }
 
@@ -90,6 +93,7 @@ impl Scanner {
             scratch: Scratch::default(),
             prefix: None,
             wrap_width: None,
+            waits: false,
             exported: None,
             wrap_words: false,
             every_line: false,
@@ -230,8 +234,9 @@ impl Scanner {
         let Some(bytes) = stream.buffer.get(..end) else {
             return;
         };
+        self.waits = false;
         self.walk(bytes, end, &hits, lines_before, &mut position, last, sink);
-        stream.search_again = !last && self.at_open_entry(bytes, position.offset);
+        stream.search_again = !last && (self.waits || self.at_open_entry(bytes, position.offset));
         if !self.assembler.is_active() && !last && !stream.search_again {
             position = Position {
                 offset: end,
@@ -332,7 +337,7 @@ impl Scanner {
                 if rest.len() < LONGEST_LINE {
                     return false;
                 }
-                return self.step_line(rest, position, last);
+                return self.step_line(rest, position, last, false);
             };
             let number = position.lines + entry.text_line + 1;
             self.exported = Some(true);
@@ -341,20 +346,36 @@ impl Scanner {
             position.lines += entry.lines;
             return true;
         }
-        self.step_line(rest, position, last)
+        let more = !last && end == bytes.len();
+        // The pieces of a broken line may reach beyond the part searched so far.
+        let rest = if last || more {
+            rest
+        } else {
+            bytes.get(position.offset..).unwrap_or(rest)
+        };
+        self.step_line(rest, position, last, more)
     }
 
-    fn step_line(&mut self, rest: &[u8], position: &mut Position, last: bool) -> bool {
+    /// `more`: bytes behind `rest` are still to come.
+    fn step_line(&mut self, rest: &[u8], position: &mut Position, last: bool, more: bool) -> bool {
         let (line, length, cut) = match memchr::memchr(b'\n', rest) {
             Some(end) => (rest.get(..end).unwrap_or_default(), end + 1, false),
             None if last => (rest, rest.len(), true),
             None => return false,
         };
-        if let Some((joined, taken, lines)) = self.rejoin(rest, length) {
-            self.read_line(&joined, position.lines + 1, cut);
-            position.offset += length + taken;
-            position.lines += 1 + lines;
-            return true;
+        self.waits = false;
+        match self.rejoin(rest, length, more) {
+            Rejoined::Whole => {}
+            Rejoined::Joined(joined, taken, lines) => {
+                self.read_line(&joined, position.lines + 1, cut);
+                position.offset += length + taken;
+                position.lines += 1 + lines;
+                return true;
+            }
+            Rejoined::Waits => {
+                self.waits = true;
+                return false;
+            }
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.read_line(line, position.lines + 1, cut);

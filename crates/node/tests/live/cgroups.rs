@@ -69,7 +69,8 @@ fn kills_in_old_new_and_nested_cgroups_are_told_with_their_counts() {
         .unwrap();
     assert_eq!((local.before.oom_kill, local.after.oom_kill), (0, 1));
     if stage.hierarchy == CgroupHierarchy::Unified {
-        assert_eq!(local.after.oom, Some(1));
+        // An emulated machine may run against the limit again before the victim's memory is back.
+        assert!(local.after.oom >= Some(1), "{local:?}");
         // The parent tells of its subtree, up to 10 ms later.
         let parent = |oom: &[CgroupOom]| {
             oom.iter()

@@ -15,19 +15,36 @@ const RAGGED: usize = 24;
 /// Pieces of one line.
 const MOST: usize = 24;
 
+/// What became of a line that may be broken.
+pub(super) enum Rejoined {
+    /// It stands for itself.
+    Whole,
+    /// Its pieces put together, the bytes and the lines taken beyond the first.
+    Joined(Vec<u8>, usize, u64),
+    /// The next piece may not have come yet.
+    Waits,
+}
+
 impl Scanner {
-    /// The line at the start of `bytes` (which has `length` bytes with its line end) with the pieces that follow it;
-    /// the bytes and the lines taken beyond the first. `None` when it is not broken.
-    pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize) -> Option<(Vec<u8>, usize, u64)> {
-        let line = piece(bytes.get(..length)?);
-        let next = bytes.get(length..)?;
-        // Nearly every line of a log begins like the one before.
-        if line.len() < NARROWEST
-            || next.is_empty()
-            || self.after_prefix(line) == self.after_prefix(next)
-        {
-            return None;
+    /// The line at the start of `bytes` (which has `length` bytes with its line end) with the pieces that follow it.
+    /// `more`: bytes are still to come.
+    pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
+        let line = piece(bytes.get(..length).unwrap_or_default());
+        let next = bytes.get(length..).unwrap_or_default();
+        // Nearly every line of a log begins like the one before. A record of /dev/kmsg is whole as it is read.
+        let can_be_broken = line.len() >= NARROWEST
+            && (more || !next.is_empty())
+            && (next.is_empty() || self.after_prefix(line) != self.after_prefix(next))
+            && !is_record(line);
+        if !can_be_broken {
+            return Rejoined::Whole;
         }
+        self.joined(line, bytes.get(length..).unwrap_or_default(), more)
+            .unwrap_or(Rejoined::Whole)
+    }
+
+    /// `None` when the line is not broken.
+    fn joined(&mut self, line: &[u8], following: &[u8], more: bool) -> Option<Rejoined> {
         let width = line.len();
         if self.wrap_width.is_some_and(|known| width > known) {
             self.wrap_width = None;
@@ -40,8 +57,11 @@ impl Scanner {
         let (mut taken, mut lines) = (0, 0);
         let mut filled = Some(width) >= self.wrap_width;
         while lines < MOST as u64 {
-            let rest = bytes.get(length + taken..)?;
+            let rest = following.get(taken..)?;
             let Some(end) = memchr::memchr(b'\n', rest) else {
+                if more && (known || self.wrap_width.is_some() || self.is_incomplete(&joined)) {
+                    return Some(Rejoined::Waits);
+                }
                 break;
             };
             let raw = piece(rest.get(..=end)?);
@@ -80,7 +100,7 @@ impl Scanner {
             return None;
         }
         self.wrap_width = Some(width);
-        Some((joined, taken, lines))
+        Some(Rejoined::Joined(joined, taken, lines))
     }
 
     /// The line without what a shipper or a quotation puts before each.
@@ -134,6 +154,18 @@ impl Scanner {
             _ => false,
         }
     }
+}
+
+/// `4,1234,56789,-;text`
+fn is_record(line: &[u8]) -> bool {
+    let fields = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b',')
+        .count();
+    fields >= 5
+        && line
+            .get(..fields)
+            .is_some_and(|fields| memchr::memchr_iter(b',', fields).count() == 3)
 }
 
 fn piece(line: &[u8]) -> &[u8] {
