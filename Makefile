@@ -7,8 +7,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # that benchmarks and tests measure against.
 PACKAGES_BUILD := gcc libc6-dev clang libbpf-dev
 PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep xz-utils zstd
-# Seconds for each fuzz target of `make fuzz`.
-FUZZ_SECONDS ?= 10
+# Inputs for each fuzz target of `make fuzz`, and seconds at most.
+FUZZ_SECONDS ?= 30
+FUZZ_RUNS ?= 3000
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -56,12 +57,13 @@ FUZZ_TARGETS := scan explain forms sources cgroup_path
 FUZZ_RUN = target/$$(rustc --print host-tuple)/release/$$target
 FUZZ_FLAGS := -dict=kernel.dict -max_len=32768 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=target/ -print_final_stats=1
 
+# The same inputs each time: what a new seed finds belongs to `make fuzz-long`, not to somebody's unrelated change.
 fuzz: ## every fuzz target for a few seconds (FUZZ_SECONDS)
 	cd fuzz && cargo build --release --quiet
 	cd fuzz && rm -rf target/short && for target in $(FUZZ_TARGETS); do \
 	  echo "fuzz: $$target, $(FUZZ_SECONDS) s"; mkdir -p target/short/$$target; \
 	  $(FUZZ_RUN) target/short/$$target corpus/$$target ../tests/fixtures $(FUZZ_FLAGS) -verbosity=0 \
-	    -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	    -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
 fuzz-long: ## every fuzz target for five minutes, on what earlier runs found

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::{Draft, Stage, Taken};
 use crate::assemble::PAUSE_US;
 use crate::cursor::text;
-use crate::frame::Frame;
+use crate::frame::{Frame, Origin};
 use crate::kernel::memcg::{self, CounterKind, StatsLine, Usage, read_inline, read_stat};
 use crate::report::{Counter, Memcg, MemcgStats, StatUnit};
 
@@ -47,6 +47,12 @@ impl Draft {
     ) -> Taken {
         if self.stage >= Stage::Table {
             return Taken::Conflict;
+        }
+        // In a file that anybody may have cut, a name with spaces in it is more likely two lines run together than a
+        // cgroup's.
+        if frame.believed() != Origin::Kernel && stats.path.contains(&b' ') {
+            self.stats_open = false;
+            return Taken::Foreign;
         }
         let index = self.enter(Stage::Memory, frame, number);
         let inline = !stats.inline.trim_ascii().is_empty();
