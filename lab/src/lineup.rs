@@ -7,6 +7,7 @@
 
 pub mod matrix;
 pub mod play;
+mod record;
 pub mod table;
 
 use std::path::PathBuf;
@@ -89,5 +90,8 @@ pub fn run(place: Place, order: &Order) -> Result<Outcome> {
         Place::Here => play::here(&kinds, order)?,
         Place::Vm(suite) => play::vm(suite, &kinds, order)?,
     };
+    if let Some(folder) = &order.record {
+        record::write(folder, &kinds, &played)?;
+    }
     Ok(matrix::compare(place, &kinds, played))
 }

@@ -42,6 +42,8 @@ pub struct Played {
     pub runs: Vec<Run>,
     /// What the program noted while it watched.
     pub notes: Vec<String>,
+    /// The file in which it kept the incidents, where that was ordered.
+    pub store: Vec<u8>,
 }
 
 /// The marks that only one run has.
@@ -80,14 +82,14 @@ struct Setting<'a> {
     whodunit: &'a Path,
     scratch: &'a Path,
     store: Option<&'a Path>,
-    runtimes: bool,
+    in_initramfs: bool,
 }
 
 fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) -> String {
     let path = |path: &Path| format!("'{}'", path.display());
     let mut text = format!(
         "HOG={hog}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
-         STORE={store}\nBYSTANDERS={bystanders}\n{STAGE}\n{KINDS}\n",
+         STORE={store}\nBYSTANDERS={bystanders}\nRUNC_RUN='{runc_run}'\n{STAGE}\n{KINDS}\n{RUNTIMES}\n",
         hog = path(setting.hog),
         whodunit = path(setting.whodunit),
         scratch = path(setting.scratch),
@@ -100,10 +102,9 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
         },
         store = setting.store.map(path).unwrap_or_default(),
         bystanders = order.bystanders,
+        // The root of an initramfs can't be pivoted.
+        runc_run = if setting.in_initramfs { "--no-pivot" } else { "" },
     );
-    if setting.runtimes {
-        text.push_str(RUNTIMES);
-    }
     text.push_str("begin_watch || { strike; exit 1; }\n");
     for kind in kinds {
         for number in 1..=runs_of(kind, order) {
@@ -146,7 +147,7 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
         whodunit: &order.whodunit,
         scratch: scratch.path(),
         store: order.record.as_ref().map(|_| store.as_path()),
-        runtimes: true,
+        in_initramfs: false,
     };
     let file = scratch.path().join("script");
     fs::write(&file, script(&setting, kinds, &names, order))?;
@@ -181,12 +182,12 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         hog: Path::new("/bin/hog"),
         whodunit: Path::new("/bin/whodunit"),
         scratch: Path::new("/tmp"),
-        store: None,
-        runtimes: false,
+        store: order.record.as_ref().map(|_| Path::new("/tmp/store")),
+        in_initramfs: true,
     };
     let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
-    if let Some(found) = packages::find("earlyoom") {
-        programs.push(("earlyoom", found));
+    for name in ["earlyoom", "runc"] {
+        programs.push((name, packages::find(name).with_context(|| format!("no {name}"))?));
     }
     let run = vm::run_script(&image, &programs, &script(&setting, kinds, &names, order))?;
     let played = take_apart(&run.transcript, &names)?;
@@ -212,6 +213,10 @@ fn take_apart(words: &[u8], names: &Names) -> Result<Played> {
             played.notes.push(text.to_owned());
         } else if let Some(text) = line.strip_prefix("@@SEEN ") {
             seen.push(text);
+        } else if let Some(bytes) = line.strip_prefix("@@STORE ") {
+            for byte in bytes.split_whitespace() {
+                played.store.push(u8::from_str_radix(byte, 16)?);
+            }
         } else if line == "@@NOWATCH" {
             bail!("the program does not watch: {words}");
         } else if line == "@@DONE" {

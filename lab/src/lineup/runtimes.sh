@@ -5,6 +5,21 @@ mkdir -p "$BUNDLES/rootfs/bin" "$BUNDLES/rootfs/proc"
 cp "$(command -v busybox)" "$BUNDLES/rootfs/bin/busybox"
 for applet in sh sleep kill; do ln -sf busybox "$BUNDLES/rootfs/bin/$applet"; done
 
+# The first process takes a while to start its child. Leaves its pid in WORKER.
+worker_of() {
+  tries=0
+  until WORKER=$(grep -vx "$INIT" "$MEM$1/cgroup.procs" | head -n 1) && [ -n "$WORKER" ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || return 1
+    sleep 0.05
+  done
+}
+
+# runc makes the cgroup $1 in every hierarchy of v1.
+remember_cgroups() {
+  for controller in /sys/fs/cgroup/*/; do echo "${controller%/}$1" >> "$SCRATCH/runc-cgroups"; done
+}
+
 # Runs a shell that starts a child and waits, as the container $CID in the cgroup $1. Leaves INIT and WORKER.
 runc_container() {
   mkdir -p "$D/bundle"
@@ -16,13 +31,11 @@ runc_container() {
  "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
  "linux": {"cgroupsPath": "$1", "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]}}
 END
-  runc --root "$SCRATCH/runc" run --detach --bundle "$D/bundle" "$CID" < /dev/null > "$D/runc" 2>&1 || { cat "$D/runc"; return 1; }
+  runc --root "$SCRATCH/runc" run $RUNC_RUN --detach --bundle "$D/bundle" "$CID" < /dev/null > "$D/runc" 2>&1 || { cat "$D/runc"; return 1; }
   echo "$CID" >> "$SCRATCH/runc-containers"
-  for controller in /sys/fs/cgroup/*/; do echo "${controller%/}$1" >> "$SCRATCH/runc-cgroups"; done
+  remember_cgroups "$1"
   INIT=$(runc --root "$SCRATCH/runc" state "$CID" | sed -n 's/^ *"pid": \([0-9]*\),$/\1/p')
-  sleep 0.1
-  WORKER=$(grep -vx "$INIT" "$MEM$1/cgroup.procs" | head -n 1)
-  [ -n "$INIT" ] && [ -n "$WORKER" ]
+  [ -n "$INIT" ] && worker_of "$1"
 }
 runc_kill() { runc --root "$SCRATCH/runc" kill "$CID" "$1"; }
 
@@ -68,11 +81,9 @@ ctr_container() {
   ctr_ run --detach --rootfs --cgroup "$1" --runc-root "$SCRATCH/containerd-runc" "$BUNDLES/rootfs" "$CID" \
     /bin/sh -c 'sleep 3600 & wait' || return 1
   echo "$CID" >> "$SCRATCH/ctr-containers"
-  for controller in /sys/fs/cgroup/*/; do echo "${controller%/}$1" >> "$SCRATCH/runc-cgroups"; done
+  remember_cgroups "$1"
   INIT=$(ctr_ task ls | awk -v id="$CID" '$1 == id { print $2 }')
-  sleep 0.1
-  WORKER=$(grep -vx "$INIT" "$MEM$1/cgroup.procs" | head -n 1)
-  [ -n "$INIT" ] && [ -n "$WORKER" ]
+  [ -n "$INIT" ] && worker_of "$1"
 }
 kind_ctr_kill() {
   ctr_container "$ROOT/default/$CID" && ctr_ task kill -s SIGKILL "$CID" && gone "$INIT"

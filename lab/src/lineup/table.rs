@@ -126,10 +126,10 @@ pub const KINDS: &[Kind] = &[
     kind("person-nsenter", Stage::Everywhere, "person"),
     kind("person-hostile-victim", Stage::Everywhere, "person"),
     kind("forged-kmsg-and-kill", Stage::Everywhere, "person"),
-    kind("runc-exec", Stage::Here, "person"),
+    kind("runc-exec", Stage::Everywhere, "person"),
     kind("ctr-exec", Stage::Here, "person"),
     finding(
-        kind("runc-kill", Stage::Here, "runtime"),
+        kind("runc-kill", Stage::Everywhere, "runtime"),
         "killed-without-warning",
     ),
     finding(
@@ -137,11 +137,11 @@ pub const KINDS: &[Kind] = &[
         "killed-without-warning",
     ),
     finding(
-        kind("grace-overran", Stage::Here, "runtime"),
+        kind("grace-overran", Stage::Everywhere, "runtime"),
         "graceful-stop-overran",
     ),
     finding(
-        kind("grace-overran-pod", Stage::Here, "kubelet-grace-period"),
+        kind("grace-overran-pod", Stage::Everywhere, "kubelet-grace-period"),
         "graceful-stop-overran",
     ),
     kind("earlyoom", Stage::Vm, "daemon-earlyoom"),
