@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod lineup;
 pub mod machine;
 pub mod packages;
+pub mod program;
 pub mod scenario;
 pub mod script;
 pub mod static_program;

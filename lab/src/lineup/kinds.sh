@@ -173,19 +173,29 @@ kind_person_hostile_victim() {
 
 # ---- daemons ----
 
-kind_earlyoom() {
-  group "$CTR" && container adj 300 anon 96 say "$D/ready" wait "$D/go" anon 96 say "$D/full" sleep 3600 && ready || return 1
+# Only with the second 96 MiB of APP, which waits for $D/go, is less left than earlyoom allows; when it is gone, more is.
+# $1: how much less has to be left for SIGKILL than for SIGTERM, KiB.
+earlyoom_acts() {
   available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
-  # Only with the second 96 MiB is less left than this; when their owner is gone, more is.
   least=$((available - 48 * 1024))
-  earlyoom -r 0 -s 100 -M $least,$least --prefer '^hog$' > "$D/earlyoom" 2>&1 &
+  earlyoom -r 0 -s 100 -M $least,$((least - $1)) --prefer '^hog$' > "$D/earlyoom" 2>&1 &
   daemon=$!
   sleep 0.5
   touch "$D/go"
-  gone "$INIT"; status=$?
+  gone "$APP"; status=$?
   kill $daemon; wait $daemon
   cat "$D/earlyoom"
   return $status
+}
+kind_earlyoom() {
+  group "$CTR" && container adj 300 anon 96 say "$D/ready" wait "$D/go" anon 96 sleep 3600 && ready || return 1
+  APP=$INIT; earlyoom_acts 0
+}
+# earlyoom asks first, and who ends by that was killed all the same.
+kind_earlyoom_term() {
+  group "$CTR" || return 1
+  "$HOG" cgroup "$MEM$CTR" adj 300 anon 96 say "$D/ready" wait "$D/go" anon 96 sleep 3600 &
+  ready && APP=$(cat "$D/ready") && earlyoom_acts 100000
 }
 
 # ---- nobody ----

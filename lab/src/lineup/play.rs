@@ -79,6 +79,7 @@ struct Setting<'a> {
     unified: &'a Path,
     root: &'a str,
     hog: &'a Path,
+    busybox: &'a Path,
     whodunit: &'a Path,
     scratch: &'a Path,
     store: Option<&'a Path>,
@@ -88,9 +89,10 @@ struct Setting<'a> {
 fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) -> String {
     let path = |path: &Path| format!("'{}'", path.display());
     let mut text = format!(
-        "HOG={hog}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
+        "HOG={hog}\nBUSYBOX={busybox}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
          STORE={store}\nBYSTANDERS={bystanders}\nRUNC_RUN='{runc_run}'\n{STAGE}\n{KINDS}\n{RUNTIMES}\n",
         hog = path(setting.hog),
+        busybox = path(setting.busybox),
         whodunit = path(setting.whodunit),
         scratch = path(setting.scratch),
         memory = path(setting.memory),
@@ -105,7 +107,8 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
         // The root of an initramfs can't be pivoted.
         runc_run = if setting.in_initramfs { "--no-pivot" } else { "" },
     );
-    text.push_str("begin_watch || { strike; exit 1; }\n");
+    // Whoever read the words may be gone: what was made is removed all the same.
+    text.push_str("trap '' PIPE\nbegin_watch || { strike; exit 1; }\n");
     for kind in kinds {
         for number in 1..=runs_of(kind, order) {
             let marks = Marks::of(names, kind.name, number);
@@ -144,6 +147,7 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
         unified: &unified,
         root: &format!("/whodunit-lineup-{seed}"),
         hog: &hog,
+        busybox: &packages::find("busybox").context("no busybox")?,
         whodunit: &order.whodunit,
         scratch: scratch.path(),
         store: order.record.as_ref().map(|_| store.as_path()),
@@ -180,6 +184,7 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         unified: Path::new("/sys/fs/cgroup"),
         root: "",
         hog: Path::new("/bin/hog"),
+        busybox: Path::new("/bin/busybox"),
         whodunit: Path::new("/bin/whodunit"),
         scratch: Path::new("/tmp"),
         store: order.record.as_ref().map(|_| Path::new("/tmp/store")),

@@ -2,7 +2,7 @@
 
 BUNDLES=$SCRATCH/bundles
 mkdir -p "$BUNDLES/rootfs/bin" "$BUNDLES/rootfs/proc"
-cp "$(command -v busybox)" "$BUNDLES/rootfs/bin/busybox"
+cp "$BUSYBOX" "$BUNDLES/rootfs/bin/busybox"
 for applet in sh sleep kill; do ln -sf busybox "$BUNDLES/rootfs/bin/$applet"; done
 
 # The first process takes a while to start its child. Leaves its pid in WORKER.

@@ -1,4 +1,4 @@
-# The stage of the line-up, for dash and busybox alike. Set before: HOG, WHODUNIT, SCRATCH, MEM (root of the hierarchy that
+# The stage of the line-up, for dash and busybox alike. Set before: HOG, WHODUNIT, BUSYBOX (a static one), SCRATCH, MEM (root of the hierarchy that
 # has the memory controller), V (1 or 2), UNIFIED (root of the unified hierarchy), ROOT (cgroup that all others are made
 # in: a name with a leading slash, or nothing), STORE (a file, or nothing), RUNC_RUN (options of `runc run`).
 # Every cgroup of a run bears the run's own container id or pod uid: by them an incident is told to be of that run.

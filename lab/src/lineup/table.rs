@@ -145,6 +145,7 @@ pub const KINDS: &[Kind] = &[
         "graceful-stop-overran",
     ),
     kind("earlyoom", Stage::Vm, "daemon-earlyoom"),
+    kind("earlyoom-term", Stage::Vm, "daemon-earlyoom"),
     nobody("forged-kmsg", None),
     nobody("bystanders", Some(1)),
 ];
