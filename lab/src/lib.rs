@@ -4,15 +4,18 @@
 //! that stages it, on any machine and with either cgroup version; [`machine`] runs that here and [`vm`] in qemu on a
 //! kernel that [`kernel`] fetched; [`transcript`] takes the kernel's records apart from the script's own words; and
 //! [`truth`] joins both into what a reader of the log has to find out. Nothing here reads a kernel report: the truth
-//! is what was set up, never what was logged.
+//! is what was set up, never what was logged. The [`lineup`] provokes every kind of death, kernel's or not, while the
+//! program watches, and holds its verdicts against what was provoked.
 
 pub mod cgroup;
 pub mod demo;
 pub mod fixtures;
 pub mod hog;
 pub mod kernel;
+pub mod lineup;
 pub mod machine;
 pub mod packages;
+pub mod program;
 pub mod scenario;
 pub mod script;
 pub mod static_program;

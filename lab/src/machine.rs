@@ -45,6 +45,20 @@ pub fn hierarchy() -> Result<Hierarchy> {
     Ok(found)
 }
 
+/// Root of the unified hierarchy, whatever controllers it has.
+pub fn unified_hierarchy() -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/mounts").context("/proc/mounts")?;
+    unified_in(&mounts).context("the unified cgroup hierarchy is not mounted")
+}
+
+fn unified_in(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (root, kind) = (fields.next()?, fields.next()?);
+        (kind == "cgroup2").then(|| root.into())
+    })
+}
+
 fn hierarchy_in(mounts: &str, has_memory_v2: impl Fn(&Path) -> bool) -> Option<Hierarchy> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -126,5 +140,7 @@ mod tests {
             CgroupVersion::V2
         );
         assert_eq!(hierarchy_in(unified, |_| false), None);
+        assert_eq!(unified_in(mixed).unwrap(), Path::new("/sys/fs/cgroup/unified"));
+        assert_eq!(unified_in("tmpfs /tmp tmpfs rw 0 0\n"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Installs the Debian packages that virtual machines need, where they are missing and this is root.
+//! Installs the Debian packages that virtual machines and the line-up need, where they are missing and this is root.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,9 +16,30 @@ const NEEDED: [(&str, &str); 3] = [
     ("cpio", "cpio"),
 ];
 
-/// Makes sure that all are there. The busybox has to be the static one.
+/// Those that end processes in the line-up, or let a person do it.
+const PEERS: [(&str, &str); 8] = [
+    ("runc", "runc"),
+    ("containerd", "containerd"),
+    ("earlyoom", "earlyoom"),
+    ("sudo", "sudo"),
+    ("script", "bsdutils"),
+    ("nsenter", "util-linux"),
+    ("busybox", "busybox-static"),
+    ("bash", "bash"),
+];
+
+/// Makes sure that virtual machines can be started. The busybox has to be the static one.
 pub fn ensure() -> Result<()> {
-    let missing: Vec<&str> = NEEDED
+    ensure_all(&NEEDED)
+}
+
+/// Makes sure that the runtimes and daemons of the line-up are there.
+pub fn ensure_peers() -> Result<()> {
+    ensure_all(&PEERS)
+}
+
+fn ensure_all(needed: &[(&str, &'static str)]) -> Result<()> {
+    let missing: Vec<&str> = needed
         .iter()
         .filter(|(program, _)| match find(program) {
             Some(path) if *program == "busybox" => !is_static(&path),

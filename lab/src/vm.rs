@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
         ""
     };
     let content = Content {
-        program: ("hog", hog),
+        programs: &[("hog", hog.to_owned())],
         prepare: &format!(
             "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled\n{panic_on_oom}"
         ),
@@ -70,7 +70,7 @@ pub fn run_program(
 ) -> Result<Run> {
     let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
     let content = Content {
-        program: ("program", program),
+        programs: &[("program", program.to_owned())],
         prepare: "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n",
         stage: &format!("{variables} /bin/program {arguments} 2>&1\necho \"{STATUS}$?\"\n"),
     };
@@ -88,6 +88,19 @@ pub fn run_program(
     }
     run.transcript = said.as_bytes().to_vec();
     Ok(run)
+}
+
+/// Starts `vmlinuz`, runs a shell script there and waits for the machine to stop. The programs are in its /bin; it finds
+/// what [`run_program`] gives.
+pub fn run_script(vmlinuz: &Path, programs: &[(&str, PathBuf)], script: &str) -> Result<Run> {
+    let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
+    let content = Content {
+        programs,
+        prepare: "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n",
+        stage: script,
+    };
+    let initrd = initramfs(directory.path(), &content)?;
+    boot_machine(directory.path(), vmlinuz, &initrd, Boot::Machine)
 }
 
 /// Starts a machine and waits for its end.
@@ -186,8 +199,8 @@ fn tail(bytes: &[u8]) -> String {
 
 /// What a machine is to run.
 struct Content<'a> {
-    /// A static program: its name in /bin, and where it is now.
-    program: (&'a str, &'a Path),
+    /// Their names in /bin, and where they are now. What they are linked with comes along.
+    programs: &'a [(&'a str, PathBuf)],
     /// Lines of the init script, before the stage.
     prepare: &'a str,
     /// The script whose words come back.
@@ -201,9 +214,17 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
     }
     let busybox = packages::find("busybox").context("no busybox")?;
     fs::copy(busybox, root.join("bin/busybox"))?;
-    let (name, program) = content.program;
-    let program_path = root.join("bin").join(name);
-    fs::copy(program, &program_path).with_context(|| program.display().to_string())?;
+    let mut files = vec!["bin/busybox".to_owned()];
+    for (name, program) in content.programs {
+        fs::copy(program, root.join("bin").join(name))
+            .with_context(|| program.display().to_string())?;
+        files.push(format!("bin/{name}"));
+        for library in libraries(program)? {
+            let inside = root.join(library.strip_prefix("/").unwrap_or(&library));
+            fs::create_dir_all(inside.parent().unwrap_or(&root))?;
+            fs::copy(&library, &inside).with_context(|| library.display().to_string())?;
+        }
+    }
     fs::write(root.join("stage"), content.stage)?;
     let prepare = content.prepare;
     let init = format!(
@@ -220,7 +241,7 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
     );
     let init_path = root.join("init");
     fs::write(&init_path, init)?;
-    for program in [&init_path, &root.join("bin/busybox"), &program_path] {
+    for program in files.iter().map(|file| root.join(file)).chain([init_path]) {
         fs::set_permissions(program, fs::Permissions::from_mode(0o755))?;
     }
     let packed = directory.join("initrd");
@@ -231,7 +252,8 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
         .stdout(fs::File::create(&packed)?)
         .spawn()
         .context("cpio")?;
-    let names = format!("bin\nbin/busybox\nbin/{name}\ndev\nproc\nsys\ntmp\nstage\ninit\n");
+    let mut names = String::new();
+    list(&root, "", &mut names)?;
     cpio.stdin
         .take()
         .context("cpio took no names")?
@@ -240,4 +262,52 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
         bail!("cpio failed");
     }
     Ok(packed)
+}
+
+/// What a program is linked with, its loader included, as `ldd` tells; nothing for a static one.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let told = Command::new("ldd").arg(program).output().context("ldd")?;
+    Ok(libraries_in(&String::from_utf8_lossy(&told.stdout)))
+}
+
+fn libraries_in(told: &str) -> Vec<PathBuf> {
+    told.lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Names of everything below `directory`, folders before what is in them, as cpio wants them.
+fn list(root: &Path, directory: &str, names: &mut String) -> Result<()> {
+    for entry in fs::read_dir(root.join(directory))? {
+        let entry = entry?;
+        let file_name = entry.file_name();
+        let name = file_name.to_str().context("a name that is not UTF-8")?;
+        let name = match directory {
+            "" => name.to_owned(),
+            above => format!("{above}/{name}"),
+        };
+        names.push_str(&name);
+        names.push('\n');
+        if entry.file_type()?.is_dir() {
+            list(root, &name, names)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_those_with_a_path() {
+        let told = "\tlinux-vdso.so.1 (0x00007f88)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f88)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x00007f88)\n";
+        assert_eq!(
+            libraries_in(told),
+            ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from)
+        );
+        assert!(libraries_in("\tstatically linked\n").is_empty());
+    }
 }

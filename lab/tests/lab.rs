@@ -15,32 +15,17 @@ use whodunit_lab::fixtures::{Recording, record_here, record_vm};
 use whodunit_lab::kernel::{SUITES, vmlinuz};
 use whodunit_lab::scenario::Boot;
 use whodunit_lab::truth::{IncidentTruth, ProcessTruth, Truth};
-use whodunit_lab::{Result, hog, machine, packages};
+use whodunit_lab::{Result, hog, machine, packages, program};
 
 /// What a size may differ from what was set up: page tables, stacks, the program itself.
 const APPROXIMATE_KIB: u64 = 8 * 1024;
 
 // ---- asking the program ----
 
-/// `WHODUNIT_BIN`, else the program that was built beside this test.
+/// The program that was built beside this test.
 fn whodunit() -> PathBuf {
-    if let Some(set) = std::env::var_os("WHODUNIT_BIN") {
-        return set.into();
-    }
     let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    let built = ["release", "debug"].map(|profile| target.join(profile).join("whodunit"));
-    let newest = built
-        .iter()
-        .filter_map(|file| Some((fs::metadata(file).ok()?.modified().ok()?, file)))
-        .max_by_key(|(modified, _)| *modified);
-    match newest {
-        Some((_, file)) => file.clone(),
-        None => panic!(
-            "no whodunit in {}: build it first, or name it in WHODUNIT_BIN",
-            target.display()
-        ),
-    }
+    program::whodunit(test.ancestors().nth(3).unwrap()).unwrap()
 }
 
 fn explain(file: &Path) -> Value {

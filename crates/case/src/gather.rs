@@ -25,6 +25,9 @@ const MS: u64 = 1_000_000;
 const WAIT_FOR_EXIT_NS: u64 = 10 * MS;
 /// The kernel prints `Killed process` right after the signal; its reader is a few milliseconds behind at most.
 const WAIT_FOR_REPORT_NS: u64 = 20 * MS;
+/// `Killed process` is printed for every mark, but where the kernel's console is slow (a serial line, an emulated
+/// processor) long after the signal.
+const WAIT_FOR_MARKED_REPORT_NS: u64 = 1_000 * MS;
 /// Whom the end of a pid namespace's init takes along is signalled right after it.
 const WAIT_FOR_NAMESPACE_NS: u64 = 2 * MS;
 /// Signals of one decision follow each other.
@@ -33,6 +36,8 @@ const ONE_DECISION_NS: u64 = 50 * MS;
 const COUNTED_NS: u64 = 2_000 * MS;
 /// Whoever ends this long after a SIGTERM did not end by it.
 const ASKED_NS: u64 = 60_000 * MS;
+/// A parent passes on its child's signal when it has waited for it.
+const PASSED_ON_NS: u64 = 1_000 * MS;
 /// Cases kept after they were told, for what comes late.
 const KEPT: usize = 1024;
 /// SIGTERMs remembered until the SIGKILL that may follow.
@@ -45,6 +50,8 @@ const SIGTERM: u32 = 15;
 const EXITED_137: u32 = 137;
 /// The tracepoint's `result`: TRACE_SIGNAL_DELIVERED and TRACE_SIGNAL_ALREADY_PENDING (include/trace/events/signal.h).
 const DELIVERED: [i32; 2] = [0, 2];
+/// The tracepoint's `result`: TRACE_SIGNAL_IGNORED.
+const IGNORED: i32 = 1;
 
 /// Which kinds of facts can come at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +99,8 @@ pub struct Gatherer {
     told: Recent<u64, ()>,
     asked: Recent<Key, Box<KillSignal>>,
     parents: Recent<Key, u64>,
+    /// Parents that passed on their child's SIGKILL to themselves: whose case they belong to.
+    passed_on: Recent<Key, u64>,
     /// The case that the last signal went to: signals of one decision follow each other.
     latest: Option<u64>,
 }
@@ -110,6 +119,7 @@ impl Gatherer {
             told: Recent::new(KEPT),
             asked: Recent::new(ASKED),
             parents: Recent::new(PARENTS),
+            passed_on: Recent::new(PARENTS),
             latest: None,
         }
     }
@@ -117,13 +127,17 @@ impl Gatherer {
     /// Takes a fact. Ask [`Gatherer::due`] afterwards.
     pub fn take(&mut self, fact: Fact, now_ns: u64) {
         match fact {
-            Fact::Signal(signal) if !DELIVERED.contains(&signal.result) => {}
-            Fact::Signal(signal) if signal.signal == SIGTERM => {
+            // A container's first process that has no handler for SIGTERM does not even get it; it was asked all the same.
+            Fact::Signal(signal)
+                if signal.signal == SIGTERM
+                    && (DELIVERED.contains(&signal.result) || signal.result == IGNORED) =>
+            {
                 self.asked.put(key(&signal.target), signal);
             }
+            Fact::Signal(signal) if !DELIVERED.contains(&signal.result) => {}
             Fact::Signal(signal) if signal.signal == SIGKILL => self.kill(*signal, now_ns),
             Fact::Signal(_) => {}
-            Fact::OomMark(mark) => self.mark(mark),
+            Fact::OomMark(mark) => self.mark(mark, now_ns),
             Fact::Exit(exit) => self.exit(*exit, now_ns),
             Fact::Runtime(event) => self.runtime(*event, now_ns),
             Fact::CgroupOom(event) => self.cgroup_oom(*event, now_ns),
@@ -274,6 +288,9 @@ impl Gatherer {
 
     fn kill(&mut self, signal: KillSignal, now_ns: u64) {
         let target = key(&signal.target);
+        if key(&signal.sender) == target && self.passes_on(&signal) {
+            return;
+        }
         let known = self.by_process.get(&target).copied();
         let joined = known.or_else(|| self.same_decision(&signal));
         if let Some(number) = joined {
@@ -320,6 +337,21 @@ impl Gatherer {
                     .put((ancestor.tgid, ancestor.start_boot_ns), number);
             }
         }
+    }
+
+    /// timeout, sudo and unshare end themselves by the signal that ended their child: no case of its own.
+    fn passes_on(&mut self, signal: &KillSignal) -> bool {
+        let target = key(&signal.target);
+        let Some(number) = self.parents.get(&target).copied() else {
+            return false;
+        };
+        let at_once = self.open.get(&number).is_some_and(|open| {
+            signal.boot_ns.saturating_sub(open.last_signal_ns) <= PASSED_ON_NS
+        });
+        if at_once {
+            self.passed_on.put(target, number);
+        }
+        at_once
     }
 
     /// The case of the decision that also sent this signal.
@@ -385,11 +417,16 @@ impl Gatherer {
         }
     }
 
-    fn mark(&mut self, mark: OomMark) {
-        if let Some(number) = self.by_pid.get(&mark.tgid)
-            && let Some(open) = self.open.get_mut(number)
-        {
-            open.case.marks.push(mark);
+    fn mark(&mut self, mark: OomMark, now_ns: u64) {
+        let Some(number) = self.by_pid.get(&mark.tgid).copied() else {
+            return;
+        };
+        let Some(open) = self.open.get_mut(&number) else {
+            return;
+        };
+        open.case.marks.push(mark);
+        if self.sources.reports && !open.told && open.case.report.is_none() {
+            self.set_deadline(number, now_ns + WAIT_FOR_MARKED_REPORT_NS);
         }
     }
 
@@ -416,6 +453,9 @@ impl Gatherer {
             };
             return self.set_deadline(number, now_ns + wait);
         }
+        if let Some(number) = self.passed_on.take(&process) {
+            return self.echo(number, exit, now_ns);
+        }
         if exit.signal() == Some(SIGKILL) {
             // Its signal was lost, or came before watching began.
             let number = self.begin(Case::of_exit(exit));
@@ -436,14 +476,20 @@ impl Gatherer {
             return;
         }
         if let Some(number) = self.parents.get(&process).copied()
-            && let Some(open) = self.open.get_mut(&number)
+            && self.open.contains_key(&number)
         {
-            open.case.echoes.push(exit);
-            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
-            return self.set_deadline(number, deadline);
+            return self.echo(number, exit, now_ns);
         }
         let number = self.begin(Case::of_exit(exit));
         self.set_deadline(number, now_ns);
+    }
+
+    fn echo(&mut self, number: u64, exit: Exit, now_ns: u64) {
+        if let Some(open) = self.open.get_mut(&number) {
+            open.case.echoes.push(exit);
+            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+            self.set_deadline(number, deadline);
+        }
     }
 
     /// A count of the victim's own cgroup, or of the one whose limit was hit, backs the case; where nothing else is seen

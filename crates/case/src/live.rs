@@ -6,6 +6,7 @@
 mod accuse;
 mod chain;
 mod findings;
+mod full;
 mod node;
 mod remedies;
 mod victims;
@@ -75,6 +76,8 @@ fn of_report(
         kind: SourceKind::Kmsg,
         path,
     };
+    let completed = full::completed(report, case);
+    let report = completed.as_ref().unwrap_or(report);
     let mut incident = assemble::incident(report, &context, around.history);
     let seen = case.kill.is_some();
     incident

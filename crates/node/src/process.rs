@@ -242,6 +242,7 @@ impl ProcessReader {
             oom_score_adj: self.number(pid, "oom_score_adj"),
             memcg_usage_kib,
             memcg_limit_kib,
+            memcg_full_level: None,
         }
     }
 

@@ -127,6 +127,7 @@ struct mm_struct___atomic {
 struct page_counter {
 	atomic64_t usage;
 	unsigned long max;
+	struct page_counter *parent;
 };
 
 struct kernfs_node {

@@ -12,6 +12,9 @@
 #define TARGET_ANCESTORS 4
 /* Levels of a path, and bytes of one name with its closing zero: NAME_MAX + 1. */
 #define LEVELS 16
+/* Memory cgroups from a target's own upwards, and pages that a full one may have room for. */
+#define MEMORY_LEVELS 8
+#define MOST_ROOM_PAGES 2048
 #define NAME_SIZE 256
 #define ARGUMENTS_SIZE 256
 /* A power of two. */
@@ -94,7 +97,9 @@ struct head {
 struct subject {
 	struct process process;
 	u32 ancestors;
-	u32 reserved;
+	/* Of a target that the kernel kills by its own decision: 1 + the levels from its memory cgroup up to the one that stood
+	 * at its limit; 0 when none did. */
+	u32 full_level;
 	struct ancestor ancestor[TARGET_ANCESTORS];
 	struct memory memory;
 };

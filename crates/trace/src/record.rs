@@ -168,7 +168,7 @@ impl Reader<'_> {
         let cpu_hard_limit_s = self.cursor.u64()?;
         let cpu_used_ns = self.cursor.u64()?;
         let sender = self.process()?;
-        let sender_ancestors = self.ancestors(SENDER_ANCESTORS)?;
+        let (sender_ancestors, _reserved) = self.ancestors(SENDER_ANCESTORS)?;
         let texts = self.texts()?;
 
         let call = match in_call {
@@ -225,10 +225,16 @@ impl Reader<'_> {
     }
 
     fn subject(&mut self) -> Result<RawSubject, RecordError> {
+        let process = self.process()?;
+        let (ancestors, full_level) = self.ancestors(TARGET_ANCESTORS)?;
+        let memory = MemoryCounters {
+            memcg_full_level: full_level.checked_sub(1),
+            ..self.memory()?
+        };
         Ok(RawSubject {
-            process: self.process()?,
-            ancestors: self.ancestors(TARGET_ANCESTORS)?,
-            memory: self.memory()?,
+            process,
+            ancestors,
+            memory,
         })
     }
 
@@ -255,10 +261,10 @@ impl Reader<'_> {
         Ok(process)
     }
 
-    /// The array has room for `room`, the count before it says how many are there.
-    fn ancestors(&mut self, room: usize) -> Result<Vec<RawAncestor>, RecordError> {
+    /// The array has room for `room`, the count before it says how many are there. With the word between the two.
+    fn ancestors(&mut self, room: usize) -> Result<(Vec<RawAncestor>, u32), RecordError> {
         let count = usize::try_from(self.cursor.u32()?).unwrap_or(room);
-        let _reserved = self.cursor.u32()?;
+        let between = self.cursor.u32()?;
         let mut ancestors = Vec::with_capacity(count.min(room));
         for at in 0..room {
             let ancestor = RawAncestor {
@@ -282,7 +288,7 @@ impl Reader<'_> {
                 ancestors.push(ancestor);
             }
         }
-        Ok(ancestors)
+        Ok((ancestors, between))
     }
 
     fn memory(&mut self) -> Result<MemoryCounters, RecordError> {
@@ -322,6 +328,7 @@ impl Reader<'_> {
             } else {
                 None
             },
+            memcg_full_level: None,
         })
     }
 

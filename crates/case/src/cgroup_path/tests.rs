@@ -59,7 +59,10 @@ const ROWS: &[Row] = &[
     ("/../kubelet/kubepods/pod{uid}/{a}", Container, Some(Guaranteed), Some(UID), Some(A), None, None),
     ("/docker/{b}/docker/{a}", Container, None, None, Some(A), Some("docker"), Some(B)),
     ("/system.slice/docker-{b}.scope/system.slice/docker-{a}.scope", Container, None, None, Some(A), Some("docker"), Some(B)),
-    ("/kubepods/burstable/pod{uid}/{b}/docker/{a}", Container, None, None, Some(A), Some("docker"), Some(B)),
+    // Inside of a pod's container all is that container's, whatever it calls its cgroups.
+    ("/kubepods/burstable/pod{uid}/{b}/docker/{a}", Container, Some(Burstable), Some(UID), Some(B), None, None),
+    ("/kubepods/burstable/pod{uid}/{a}/kubepods/besteffort/pod{hash}/{b}", Container, Some(Burstable), Some(UID), Some(A), None, None),
+    ("/kubepods.slice/kubepods-pod{u_id}.slice/cri-containerd-{a}.scope/kubepods.slice/kubepods-pod{hash}.slice/crio-{b}.scope", Container, Some(Guaranteed), Some(UID), Some(A), Some("containerd"), None),
     ("/lxc.payload.node1/kubepods.slice/kubepods-pod{u_id}.slice/cri-containerd-{a}.scope", Container, Some(Guaranteed), Some(UID), Some(A), Some("containerd"), Some("node1")),
     // Docker, containerd, podman alone.
     ("/docker", Slice, None, None, None, None, None),

@@ -23,6 +23,11 @@ impl<'p> Walk<'p> {
         if self.depth == 1 {
             self.first = component;
         }
+        if self.owner.level == Level::Container && self.owner.kubernetes {
+            // A pod's container names the cgroups below its own as it likes, also as another pod's are named.
+            self.owner.below_container = true;
+            return;
+        }
         let matched = self.slice_of_kubepods(component, end)
             || self.colon_form(component, end)
             || self.table(component, end)

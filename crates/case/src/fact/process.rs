@@ -121,4 +121,8 @@ pub struct MemoryCounters {
     pub memcg_usage_kib: Option<u64>,
     /// Limit of its memory cgroup; null when it has none.
     pub memcg_limit_kib: Option<u64>,
+    /// How many levels above its memory cgroup the one stands that was full (0: its own), when the kernel killed it by its
+    /// own decision; null when none was. Of several the one with the least room (memory.max less usage, or v1's).
+    #[serde(default)]
+    pub memcg_full_level: Option<u32>,
 }

@@ -352,3 +352,82 @@ fn a_storm_leaves_nothing_behind() {
     assert!(gatherer.by_process.len() <= KEPT + 1);
     assert!(gatherer.by_pid.len() <= KEPT + 1);
 }
+
+#[test]
+fn a_parent_that_ends_itself_by_its_childs_signal_is_no_case_of_its_own() {
+    let mut gatherer = Gatherer::new(ALL);
+    let timeout = process(8, "timeout");
+    let mut kill = signal(9, timeout.clone(), process(9, "sleep"), 0);
+    kill.target_ancestors = vec![Ancestor {
+        tgid: 8,
+        start_boot_ns: timeout.start_boot_ns,
+        ..Ancestor::default()
+    }];
+    gatherer.take(Fact::Signal(Box::new(kill)), 0);
+    let itself = signal(9, timeout.clone(), timeout.clone(), MS);
+    gatherer.take(Fact::Signal(Box::new(itself)), MS);
+    gatherer.take(
+        Fact::Exit(Box::new(exit(process(9, "sleep"), 9, 2 * MS))),
+        2 * MS,
+    );
+    gatherer.take(Fact::Exit(Box::new(exit(timeout, 9, 3 * MS))), 3 * MS);
+    let cases = gatherer.finish();
+    assert!(
+        matches!(cases.as_slice(), [Told::New(case)] if case.echoes.len() == 1 && case.others.is_empty()),
+        "{cases:?}"
+    );
+    // Long after its child's death it killed itself, and so it did without one.
+    let mut kill = signal(9, process(2, "sh"), process(61, "sleep"), 0);
+    let parent = process(60, "app");
+    kill.target_ancestors = vec![Ancestor {
+        tgid: 60,
+        start_boot_ns: parent.start_boot_ns,
+        ..Ancestor::default()
+    }];
+    let mut gatherer = Gatherer::new(ALL);
+    gatherer.take(Fact::Signal(Box::new(kill)), 0);
+    let late = signal(9, parent.clone(), parent, 5_000 * MS);
+    gatherer.take(Fact::Signal(Box::new(late)), 5_000 * MS);
+    let alone = signal(9, process(50, "app"), process(50, "app"), 5_000 * MS);
+    gatherer.take(Fact::Signal(Box::new(alone)), 5_000 * MS);
+    assert_eq!(gatherer.finish().len(), 3);
+}
+
+#[test]
+fn a_first_process_without_a_handler_was_asked_though_it_never_got_the_signal() {
+    let mut gatherer = Gatherer::new(ALL);
+    let mut term = signal(15, process(2, "runc"), process(9, "sh"), MS);
+    term.result = 1;
+    gatherer.take(Fact::Signal(Box::new(term)), MS);
+    let kill = signal(9, process(3, "runc"), process(9, "sh"), 300 * MS);
+    gatherer.take(Fact::Signal(Box::new(kill)), 300 * MS);
+    let cases = gatherer.finish();
+    assert!(
+        matches!(cases.as_slice(), [Told::New(case)] if case.asked.is_some()),
+        "{cases:?}"
+    );
+}
+
+#[test]
+fn a_marked_victim_waits_for_a_report_that_comes_late() {
+    let mut gatherer = Gatherer::new(ALL);
+    let victim = process(9, "hog");
+    gatherer.take(
+        Fact::Signal(Box::new(by_kernel(signal(9, victim.clone(), victim.clone(), MS)))),
+        MS,
+    );
+    gatherer.take(
+        Fact::OomMark(OomMark {
+            boot_ns: MS,
+            tgid: 9,
+            by_tgid: 9,
+        }),
+        MS,
+    );
+    gatherer.take(Fact::Exit(Box::new(exit(victim, 9, 30 * MS))), 30 * MS);
+    assert_eq!(told(&mut gatherer, 200 * MS), []);
+    gatherer.report(report(&[(9, "hog")]), 300 * MS);
+    let cases = told(&mut gatherer, 300 * MS);
+    assert_eq!(cases.len(), 1);
+    assert!(cases[0].report.is_some());
+}

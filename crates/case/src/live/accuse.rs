@@ -9,8 +9,8 @@ use crate::gather::{Case, is_teardown};
 use crate::incident::{Cite, Confidence, Killer, RuledOut};
 use crate::role::{Role, is_interactive_shell};
 
-use super::Surroundings;
 use super::chain::Chain;
+use super::{Surroundings, full};
 
 /// A SIGTERM this long before belongs to the same stop.
 const GRACE_MOST_NS: u64 = 3600 * 1_000_000_000;
@@ -84,6 +84,9 @@ fn without_signal(case: &Case, around: &Surroundings<'_>) -> Accusation {
 /// The kernel by its own decision (SEND_SIG_PRIV).
 fn by_kernel(case: &Case, kill: &KillSignal) -> Accusation {
     if !case.marks.is_empty() {
+        if let Some(path) = full::path(kill) {
+            return accused(full::killer(path), Confidence::Probable);
+        }
         let memory = &kill.memory;
         let at_limit = memory
             .memcg_usage_kib

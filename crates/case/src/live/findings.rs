@@ -250,16 +250,30 @@ fn echoes(case: &Case, found: &mut Vec<Finding>) {
     let Some(echo) = case.echoes.first() else {
         return;
     };
+    let by_signal = echo.signal().is_some();
+    let (how, detail, cite) = match by_signal {
+        true => (
+            "ended itself with SIGKILL",
+            "Programs that run another one (timeout, sudo, unshare) end themselves by the signal that ended it: nobody \
+             killed them.",
+            exit_field(echo, "signal", "9"),
+        ),
+        false => (
+            "ended with 137",
+            "A shell gives its child's 128 + 9 as its own exit status: nobody killed the shell.",
+            exit_field(echo, "exit_status", "137"),
+        ),
+    };
     found.push(finding(
         "exit-code-passed-on",
         Severity::Info,
         format!(
-            "{} (pid {}) ended with 137 because its child had been killed",
+            "{} (pid {}) {how} because its child had been killed",
             echo.process.comm, echo.process.tgid
         ),
-        "A shell gives its child's 128 + 9 as its own exit status: nobody killed the shell.",
+        detail,
         vec![("pid", integer(u64::from(echo.process.tgid)))],
-        vec![exit_field(echo, "exit_status", "137")],
+        vec![cite],
     ));
 }
 

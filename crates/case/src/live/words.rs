@@ -115,13 +115,17 @@ pub(super) fn summary(case: &Case, accusation: &Accusation, around: &Surrounding
         Killer::KernelMemcg => format!(
             "The kernel's OOM killer killed {victim}: its memory cgroup was at its limit. The kernel's own report was not seen."
         ),
+        Killer::KernelMemcgContainer | Killer::KernelMemcgPod | Killer::KernelMemcgAncestor => {
+            let whose = super::full::path(kill).map(|path| CgroupOwner::of(path).level_in_words());
+            format!(
+                "The kernel's OOM killer killed {victim}: the memory limit of the {} was reached. The kernel's own report was not seen.",
+                whose.as_deref().unwrap_or("cgroup")
+            )
+        }
         Killer::KernelGlobal => format!(
             "The kernel's OOM killer killed {victim}. The kernel's own report was not seen; the process's own cgroup was not at its limit."
         ),
-        Killer::KernelMemcgContainer
-        | Killer::KernelMemcgPod
-        | Killer::KernelMemcgAncestor
-        | Killer::KernelGroupKill
+        Killer::KernelGroupKill
         | Killer::KernelCpuset
         | Killer::KernelMempolicy
         | Killer::KernelSysrq

@@ -3,7 +3,9 @@
 //! `hog STEP...` performs its steps from left to right; `hog kmsg-next`, `hog kmsg-dump SEQ`, `hog await-exit PID
 //! SECONDS` and `hog await-file FILE SECONDS` serve the script that directs it. It is linked statically, so that it
 //! runs in an initramfs that holds nothing else. It never decides anything: what it does is in its arguments.
-#![allow(unsafe_code)] // mmap, madvise and set_mempolicy have no safe form
+#![allow(unsafe_code)] // mmap, madvise, set_mempolicy, unshare, ptrace and signal have no safe form
+
+mod ends;
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
@@ -38,7 +40,19 @@ usage: hog STEP...          (performed from left to right)
   bind-node N   take memory from NUMA node N only (MPOL_BIND)
   spawn STEP... end   start a child with these steps
   sleep SECONDS
-usage: hog kmsg-next | kmsg-dump SEQ | await-exit PID SECONDS | await-file FILE SECONDS";
+  exit STATUS   end with this exit status
+  crash         end by SIGSEGV
+  cpu-limit S   set RLIMIT_CPU, soft and hard
+  burn          use the processor for ever
+  ignore-term   ignore SIGTERM
+  kill PID      send SIGKILL
+  kill-child    send SIGKILL to the last child
+  tie-child     have the kernel end the last child with this process (PTRACE_O_EXITKILL)
+  say-child FILE  write the last child's pid to FILE
+  wait-child    wait until the last child has ended
+  new-pid-namespace  the next child is the first process of a pid namespace
+usage: hog kmsg-next | kmsg-dump SEQ | await-exit PID SECONDS | await-file FILE SECONDS
+usage: hog terminal PROGRAM ARGUMENT...   (types its standard input into a terminal that PROGRAM runs in)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +66,8 @@ fn main() -> ExitCode {
         ["kmsg-dump", from] => number(from).and_then(kmsg_dump),
         ["await-exit", pid, seconds] => await_exit(pid, seconds),
         ["await-file", file, seconds] => await_file(file, seconds),
+        ["terminal", program @ ..] => ends::terminal(program),
+        ["in-terminal", name, program @ ..] => ends::in_terminal(name, program),
         steps => perform(steps),
     };
     match done {
@@ -67,6 +83,12 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Held {
     children: Vec<Child>,
+}
+
+impl Held {
+    fn last(&mut self) -> Result<&mut Child> {
+        self.children.last_mut().context("nobody was spawned yet")
+    }
 }
 
 fn perform(mut steps: &[&str]) -> Result<()> {
@@ -85,6 +107,35 @@ fn perform(mut steps: &[&str]) -> Result<()> {
             }
             ["tmpfs", file, mib, rest @ ..] => {
                 fill_file(Path::new(file), number(mib)?)?;
+                rest
+            }
+            ["burn", ..] => ends::burn(),
+            ["crash", rest @ ..] => {
+                ends::crash()?;
+                rest
+            }
+            ["ignore-term", rest @ ..] => {
+                ends::ignore_term()?;
+                rest
+            }
+            ["new-pid-namespace", rest @ ..] => {
+                ends::new_pid_namespace()?;
+                rest
+            }
+            ["kill-child", rest @ ..] => {
+                ends::kill(held.last()?.id())?;
+                rest
+            }
+            ["tie-child", rest @ ..] => {
+                ends::tie_by_ptrace(held.last()?)?;
+                rest
+            }
+            ["wait-child", rest @ ..] => {
+                held.last()?.wait()?;
+                rest
+            }
+            ["say-child", file, rest @ ..] => {
+                ends::say_child(Path::new(file), held.last()?)?;
                 rest
             }
             [verb, value, rest @ ..] => {
@@ -149,6 +200,9 @@ fn step(verb: &str, value: &str) -> Result<()> {
             }
         }
         "bind-node" => bind_to_node(number(value)?)?,
+        "cpu-limit" => ends::limit_processor_time(number(value)?)?,
+        "kill" => ends::kill(number(value)?)?,
+        "exit" => std::process::exit(number(value)?),
         "sleep" => thread::sleep(Duration::from_secs(number(value)?)),
         _ => bail!("no such step\n{USAGE}"),
     }

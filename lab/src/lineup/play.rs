@@ -1,0 +1,300 @@
+//! Runs the scripts, here and in virtual machines, and takes apart what they say.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::Order;
+use super::table::Kind;
+use crate::cgroup::{CgroupVersion, Names};
+use crate::kernel::{Suite, vmlinuz};
+use crate::{Result, hog, machine, packages, static_program, vm};
+
+const STAGE: &str = include_str!("stage.sh");
+const KINDS: &str = include_str!("kinds.sh");
+const RUNTIMES: &str = include_str!("runtimes.sh");
+
+/// One run of a kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Name of the kind.
+    pub kind: String,
+    /// From 1.
+    pub number: usize,
+    /// It came to its end as the script wants it.
+    pub staged: bool,
+    /// What it said when it did not.
+    pub said: String,
+    /// The incidents about it.
+    pub incidents: Vec<Value>,
+}
+
+/// What came of one performance.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Played {
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// The runs, in their order.
+    pub runs: Vec<Run>,
+    /// What the program noted while it watched.
+    pub notes: Vec<String>,
+    /// The file in which it kept the incidents, where that was ordered.
+    pub store: Vec<u8>,
+}
+
+/// The marks that only one run has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Marks {
+    container_ids: [String; 2],
+    pod_uids: [String; 2],
+}
+
+impl Marks {
+    fn of(names: &Names, kind: &str, number: usize) -> Self {
+        let of = |which: &str| format!("{kind}/{number}/{which}");
+        Self {
+            container_ids: ["a", "b"].map(|which| names.container_id(&of(which))),
+            pod_uids: ["a", "b"].map(|which| names.pod_uid(&of(which))),
+        }
+    }
+
+    /// Whether an incident, as the program printed it, speaks of the run's cgroups.
+    fn stand_in(&self, line: &str) -> bool {
+        self.container_ids.iter().any(|id| line.contains(id))
+            || self
+                .pod_uids
+                .iter()
+                .any(|uid| line.contains(uid) || line.contains(&uid.replace('-', "_")))
+    }
+}
+
+/// The stage as the scripts know it.
+struct Setting<'a> {
+    version: CgroupVersion,
+    memory: &'a Path,
+    unified: &'a Path,
+    root: &'a str,
+    hog: &'a Path,
+    busybox: &'a Path,
+    whodunit: &'a Path,
+    scratch: &'a Path,
+    store: Option<&'a Path>,
+    in_initramfs: bool,
+}
+
+fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) -> String {
+    let path = |path: &Path| format!("'{}'", path.display());
+    let mut text = format!(
+        "HOG={hog}\nBUSYBOX={busybox}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
+         STORE={store}\nBYSTANDERS={bystanders}\nRUNC_RUN='{runc_run}'\n{STAGE}\n{KINDS}\n{RUNTIMES}\n",
+        hog = path(setting.hog),
+        busybox = path(setting.busybox),
+        whodunit = path(setting.whodunit),
+        scratch = path(setting.scratch),
+        memory = path(setting.memory),
+        unified = path(setting.unified),
+        root = setting.root,
+        version = match setting.version {
+            CgroupVersion::V1 => 1,
+            CgroupVersion::V2 => 2,
+        },
+        store = setting.store.map(path).unwrap_or_default(),
+        bystanders = order.bystanders,
+        // The root of an initramfs can't be pivoted.
+        runc_run = if setting.in_initramfs { "--no-pivot" } else { "" },
+    );
+    // Whoever read the words may be gone: what was made is removed all the same.
+    text.push_str("trap '' PIPE\nbegin_watch || { strike; exit 1; }\n");
+    for kind in kinds {
+        for number in 1..=runs_of(kind, order) {
+            let marks = Marks::of(names, kind.name, number);
+            let _ = writeln!(
+                text,
+                "play {} {number} {} {}",
+                kind.name,
+                marks.container_ids.join(" "),
+                marks.pod_uids.join(" ")
+            );
+        }
+    }
+    text.push_str("end_watch\nstrike > /dev/null 2>&1\necho @@DONE\n");
+    text
+}
+
+fn runs_of(kind: &Kind, order: &Order) -> usize {
+    kind.runs_most.unwrap_or(usize::MAX).min(order.runs)
+}
+
+/// Performs the kinds on this machine.
+pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
+    let hierarchy = machine::hierarchy()?;
+    packages::ensure_peers()?;
+    let unified = machine::unified_hierarchy()?;
+    let hog = hog::build()?;
+    let scratch = tempfile::Builder::new()
+        .prefix("whodunit-lineup-")
+        .tempdir()?;
+    let seed = format!("{}", std::process::id());
+    let names = Names::new(format!("line-up {seed}"));
+    let store = scratch.path().join("store.sqlite");
+    let setting = Setting {
+        version: hierarchy.version,
+        memory: &hierarchy.root,
+        unified: &unified,
+        root: &format!("/whodunit-lineup-{seed}"),
+        hog: &hog,
+        busybox: &packages::find("busybox").context("no busybox")?,
+        whodunit: &order.whodunit,
+        scratch: scratch.path(),
+        store: order.record.as_ref().map(|_| store.as_path()),
+        in_initramfs: false,
+    };
+    let file = scratch.path().join("script");
+    fs::write(&file, script(&setting, kinds, &names, order))?;
+    // In a session of its own: what it starts has no terminal, as what a daemon starts has none; nor anybody's login.
+    let nobody = "[ ! -e /proc/self/loginuid ] || echo 4294967295 > /proc/self/loginuid 2>/dev/null; exec sh \"$0\"";
+    let done = Command::new("setsid")
+        .args(["--wait", "sh", "-c", nobody])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("setsid")?;
+    let played = take_apart(&done.stdout, &names)?;
+    Ok(Played {
+        kernel_release: machine::kernel_release(),
+        ..played
+    })
+}
+
+/// Performs the kinds in a virtual machine.
+pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played> {
+    packages::ensure()?;
+    packages::ensure_peers()?;
+    let (hog, whodunit) = (hog::build()?, static_program::binary("whodunit", "whodunit")?);
+    let image = vmlinuz(suite)?;
+    let names = Names::new(format!("line-up {}", suite.kernel));
+    let setting = Setting {
+        version: CgroupVersion::V2,
+        memory: Path::new("/sys/fs/cgroup"),
+        unified: Path::new("/sys/fs/cgroup"),
+        root: "",
+        hog: Path::new("/bin/hog"),
+        busybox: Path::new("/bin/busybox"),
+        whodunit: Path::new("/bin/whodunit"),
+        scratch: Path::new("/tmp"),
+        store: order.record.as_ref().map(|_| Path::new("/tmp/store")),
+        in_initramfs: true,
+    };
+    let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
+    for name in ["earlyoom", "runc"] {
+        programs.push((name, packages::find(name).with_context(|| format!("no {name}"))?));
+    }
+    let run = vm::run_script(&image, &programs, &script(&setting, kinds, &names, order))?;
+    let played = take_apart(&run.transcript, &names)?;
+    Ok(Played {
+        kernel_release: run.kernel_release,
+        ..played
+    })
+}
+
+/// Reads the words of the script; incidents that are of no run are others'.
+fn take_apart(words: &[u8], names: &Names) -> Result<Played> {
+    let words = String::from_utf8_lossy(words);
+    let mut played = Played::default();
+    let mut seen: Vec<&str> = Vec::new();
+    let mut said = String::new();
+    let mut whole = false;
+    for line in words.lines() {
+        let line = line.trim_end_matches('\r');
+        if let Some(text) = line.strip_prefix("@@SAID ") {
+            said.push_str(text);
+            said.push('\n');
+        } else if let Some(text) = line.strip_prefix("@@NOTE ") {
+            played.notes.push(text.to_owned());
+        } else if let Some(text) = line.strip_prefix("@@SEEN ") {
+            seen.push(text);
+        } else if let Some(bytes) = line.strip_prefix("@@STORE ") {
+            for byte in bytes.split_whitespace() {
+                played.store.push(u8::from_str_radix(byte, 16)?);
+            }
+        } else if line == "@@NOWATCH" {
+            bail!("the program does not watch: {words}");
+        } else if line == "@@DONE" {
+            whole = true;
+        } else if let Some(text) = line.strip_prefix("@@RAN ") {
+            let mut fields = text.split(' ');
+            let (kind, number, status) = (fields.next(), fields.next(), fields.next());
+            played.runs.push(Run {
+                kind: kind.context("@@RAN without a kind")?.to_owned(),
+                number: number.context("@@RAN without a number")?.parse()?,
+                staged: status == Some("0"),
+                said: std::mem::take(&mut said),
+                incidents: Vec::new(),
+            });
+        }
+    }
+    if !whole {
+        let end: String = words.chars().rev().take(2000).collect();
+        bail!(
+            "the script did not come to its end; its last words:\n{}",
+            end.chars().rev().collect::<String>()
+        );
+    }
+    for line in seen {
+        let Some(run) = played
+            .runs
+            .iter_mut()
+            .find(|run| Marks::of(names, &run.kind, run.number).stand_in(line))
+        else {
+            continue;
+        };
+        run.incidents
+            .push(serde_json::from_str(line).with_context(|| format!("no JSON: {line}"))?);
+    }
+    Ok(played)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn incidents_go_to_the_run_whose_cgroups_they_name() {
+        let names = Names::new("test");
+        let marks = Marks::of(&names, "global", 2);
+        let words = format!(
+            "@@RUN global 1\n@@SAID a\n@@RAN global 1 1\n@@RUN global 2\n@@RAN global 2 0\n@@WATCHED 0\n@@NOTE b\n\
+             @@SEEN {{\"a\":\"/x/{}\"}}\n@@SEEN {{\"other\":1}}\n@@DONE\n",
+            marks.pod_uids[1].replace('-', "_")
+        );
+        let played = take_apart(words.as_bytes(), &names).unwrap();
+        assert_eq!(played.runs.len(), 2);
+        assert!(!played.runs[0].staged && played.runs[0].said == "a\n");
+        assert!(played.runs[1].staged);
+        assert_eq!(played.runs[0].incidents.len(), 0);
+        assert_eq!(played.runs[1].incidents.len(), 1);
+        assert_eq!(played.notes, ["b"]);
+        assert!(take_apart(b"@@RUN global 1\n", &names).is_err());
+    }
+
+    #[test]
+    fn every_shell_reads_the_scripts() {
+        for script in [STAGE, KINDS, RUNTIMES] {
+            let read = Command::new("sh")
+                .args(["-n", "-c", script])
+                .output()
+                .unwrap();
+            assert!(
+                read.status.success(),
+                "{}",
+                String::from_utf8_lossy(&read.stderr)
+            );
+        }
+    }
+}
