@@ -198,6 +198,15 @@ kind_earlyoom_term() {
   ready && APP=$(cat "$D/ready") && earlyoom_acts 100000
 }
 
+# A service that waits until it may begin, in a slice that systemd-oomd looks after.
+kind_systemd_oomd() {
+  at=$(find "$MEM" -type d -name "$CID.service") && APP=$(cat "$at/cgroup.procs") && [ -n "$APP" ] || return 1
+  touch "/tmp/go.$RUN"
+  gone "$APP"; status=$?
+  [ $status = 0 ] || head -n 50 /proc/pressure/memory "$at/memory.pressure" "$at/../memory.pressure" "$at/memory.stat"
+  return $status
+}
+
 # ---- nobody ----
 
 kind_bystanders() {
