@@ -23,8 +23,7 @@ const LONGEST: Duration = Duration::from_secs(240);
 const STATUS: &str = "@@STATUS ";
 
 /// A terminal multiplexer.
-const TERMINALS: &str =
-    "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n";
+const TERMINALS: &str = "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n";
 /// The stage without anything around it.
 const PLAY: &str = "/bin/sh /play\n";
 
@@ -281,7 +280,11 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
         put(&root, &inside, program)?;
         files.push(inside);
         for library in libraries(program)? {
-            put(&root, library.to_string_lossy().trim_start_matches('/'), &library)?;
+            put(
+                &root,
+                library.to_string_lossy().trim_start_matches('/'),
+                &library,
+            )?;
         }
     }
     for (inside, text) in content.files {
@@ -382,7 +385,11 @@ mod tests {
                     \t/lib64/ld-linux-x86-64.so.2 (0x00007f88)\n";
         assert_eq!(
             libraries_in(told),
-            ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from)
+            [
+                "/lib/x86_64-linux-gnu/libc.so.6",
+                "/lib64/ld-linux-x86-64.so.2"
+            ]
+            .map(PathBuf::from)
         );
         assert!(libraries_in("\tstatically linked\n").is_empty());
     }

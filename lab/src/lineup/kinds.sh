@@ -203,7 +203,7 @@ kind_systemd_oomd() {
   at=$(find "$MEM" -type d -name "$CID.service") && APP=$(cat "$at/cgroup.procs") && [ -n "$APP" ] || return 1
   touch "/tmp/go.$RUN"
   gone "$APP"; status=$?
-  [ $status = 0 ] || head -n 50 /proc/pressure/memory "$at/memory.pressure" "$at/../memory.pressure" "$at/memory.stat"
+  [ $status = 0 ] || { cat "$at/../memory.pressure"; tail -n 16 /tmp/oomd.log; }
   return $status
 }
 

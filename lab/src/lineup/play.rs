@@ -105,7 +105,11 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
         store = setting.store.map(path).unwrap_or_default(),
         bystanders = order.bystanders,
         // The root of an initramfs can't be pivoted.
-        runc_run = if setting.in_initramfs { "--no-pivot" } else { "" },
+        runc_run = if setting.in_initramfs {
+            "--no-pivot"
+        } else {
+            ""
+        },
     );
     // Whoever read the words may be gone: what was made is removed all the same.
     text.push_str("trap '' PIPE\nbegin_watch || { strike; exit 1; }\n");
@@ -175,7 +179,10 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
 pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played> {
     packages::ensure()?;
     packages::ensure_peers()?;
-    let (hog, whodunit) = (hog::build()?, static_program::binary("whodunit", "whodunit")?);
+    let (hog, whodunit) = (
+        hog::build()?,
+        static_program::binary("whodunit", "whodunit")?,
+    );
     let image = vmlinuz(suite)?;
     let names = Names::new(format!("line-up {}", suite.kernel));
     let setting = Setting {
@@ -192,11 +199,13 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
     };
     let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
     for name in ["earlyoom", "runc"] {
-        programs.push((name, packages::find(name).with_context(|| format!("no {name}"))?));
+        programs.push((
+            name,
+            packages::find(name).with_context(|| format!("no {name}"))?,
+        ));
     }
-    let (under_systemd, plain): (Vec<&Kind>, Vec<&Kind>) = kinds
-        .iter()
-        .partition(|kind| kind.stage == Stage::Systemd);
+    let (under_systemd, plain): (Vec<&Kind>, Vec<&Kind>) =
+        kinds.iter().partition(|kind| kind.stage == Stage::Systemd);
     let mut played = Played::default();
     if !plain.is_empty() {
         let run = vm::run_script(&image, &programs, &script(&setting, &plain, &names, order))?;
@@ -204,7 +213,10 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         played.kernel_release = run.kernel_release;
     }
     if !under_systemd.is_empty() {
-        programs.push(("lib/systemd/systemd-oomd", "/lib/systemd/systemd-oomd".into()));
+        programs.push((
+            "lib/systemd/systemd-oomd",
+            "/lib/systemd/systemd-oomd".into(),
+        ));
         let words = script(&setting, &under_systemd, &names, order);
         let units = oomd_units(&under_systemd, &names, order);
         let run = vm::run_script_under_systemd(&image, &programs, &units, &words)?;
@@ -226,7 +238,10 @@ fn oomd_units(kinds: &[&Kind], names: &Names, order: &Order) -> Vec<(String, Str
         ),
         (
             "system/systemd-oomd.service".to_owned(),
-            "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nExecStart=/lib/systemd/systemd-oomd\n".to_owned(),
+            "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nRuntimeDirectory=systemd/oom\n\
+             Environment=SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console\nStandardError=file:/tmp/oomd.log\n\
+             ExecStart=/lib/systemd/systemd-oomd\n"
+                .to_owned(),
         ),
         (
             "system/lineup.slice".to_owned(),

@@ -100,11 +100,7 @@ pub const KINDS: &[Kind] = &[
     ),
     kind("hostile-name", Stage::Everywhere, "kernel-memcg-container"),
     kind("forged-cgroup", Stage::Everywhere, "kernel-memcg-container"),
-    kind(
-        "pid-namespace-exit",
-        Stage::Everywhere,
-        "kernel-pidns-exit",
-    ),
+    kind("pid-namespace-exit", Stage::Everywhere, "kernel-pidns-exit"),
     // cgroup.kill came with 5.14.
     kind("cgroup-kill", Stage::NotOn("5.10"), "kernel-cgroup-kill"),
     kind("cpu-limit", Stage::Everywhere, "kernel-rlimit-cpu"),
@@ -135,10 +131,7 @@ pub const KINDS: &[Kind] = &[
     kind("forged-kmsg-and-kill", Stage::Everywhere, "person"),
     kind("runc-exec", RUNC, "person"),
     kind("ctr-exec", Stage::Here, "person"),
-    finding(
-        kind("runc-kill", RUNC, "runtime"),
-        "killed-without-warning",
-    ),
+    finding(kind("runc-kill", RUNC, "runtime"), "killed-without-warning"),
     finding(
         kind("ctr-kill", Stage::Here, "runtime"),
         "killed-without-warning",

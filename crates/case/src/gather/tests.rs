@@ -411,7 +411,12 @@ fn a_marked_victim_waits_for_a_report_that_comes_late() {
     let mut gatherer = Gatherer::new(ALL);
     let victim = process(9, "hog");
     gatherer.take(
-        Fact::Signal(Box::new(by_kernel(signal(9, victim.clone(), victim.clone(), MS)))),
+        Fact::Signal(Box::new(by_kernel(signal(
+            9,
+            victim.clone(),
+            victim.clone(),
+            MS,
+        )))),
         MS,
     );
     gatherer.take(
