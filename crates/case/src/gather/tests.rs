@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use oom_report::report::{OomReport, Victim};
 
 use super::*;
