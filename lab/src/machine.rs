@@ -140,7 +140,10 @@ mod tests {
             CgroupVersion::V2
         );
         assert_eq!(hierarchy_in(unified, |_| false), None);
-        assert_eq!(unified_in(mixed).unwrap(), Path::new("/sys/fs/cgroup/unified"));
+        assert_eq!(
+            unified_in(mixed).unwrap(),
+            Path::new("/sys/fs/cgroup/unified")
+        );
         assert_eq!(unified_in("tmpfs /tmp tmpfs rw 0 0\n"), None);
     }
 }

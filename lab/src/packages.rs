@@ -17,7 +17,7 @@ const NEEDED: [(&str, &str); 3] = [
 ];
 
 /// Those that end processes in the line-up, or let a person do it.
-const PEERS: [(&str, &str); 8] = [
+const PEERS: [(&str, &str); 9] = [
     ("runc", "runc"),
     ("containerd", "containerd"),
     ("earlyoom", "earlyoom"),
@@ -26,6 +26,7 @@ const PEERS: [(&str, &str); 8] = [
     ("nsenter", "util-linux"),
     ("busybox", "busybox-static"),
     ("bash", "bash"),
+    ("/lib/systemd/systemd-oomd", "systemd-oomd"),
 ];
 
 /// Makes sure that virtual machines can be started. The busybox has to be the static one.
@@ -63,7 +64,7 @@ fn ensure_all(needed: &[(&str, &'static str)]) -> Result<()> {
     apt_get(&arguments)
 }
 
-/// First directory of PATH that holds `program`.
+/// First directory of PATH that holds `program`; a program with its path is where it says.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

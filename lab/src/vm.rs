@@ -22,6 +22,11 @@ const LONGEST: Duration = Duration::from_secs(240);
 /// Before the exit status of a program, in a machine's words.
 const STATUS: &str = "@@STATUS ";
 
+/// A terminal multiplexer.
+const TERMINALS: &str = "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n";
+/// The stage without anything around it.
+const PLAY: &str = "/bin/sh /play\n";
+
 /// What a machine left.
 #[derive(Debug)]
 pub struct Run {
@@ -53,6 +58,8 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
         prepare: &format!(
             "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled\n{panic_on_oom}"
         ),
+        files: &[],
+        last: PLAY,
         stage: &script(&stage, scenarios),
     };
     let initrd = initramfs(directory.path(), &content)?;
@@ -71,7 +78,9 @@ pub fn run_program(
     let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
     let content = Content {
         programs: &[("program", program.to_owned())],
-        prepare: "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n",
+        prepare: TERMINALS,
+        files: &[],
+        last: PLAY,
         stage: &format!("{variables} /bin/program {arguments} 2>&1\necho \"{STATUS}$?\"\n"),
     };
     let initrd = initramfs(directory.path(), &content)?;
@@ -93,13 +102,56 @@ pub fn run_program(
 /// Starts `vmlinuz`, runs a shell script there and waits for the machine to stop. The programs are in its /bin; it finds
 /// what [`run_program`] gives.
 pub fn run_script(vmlinuz: &Path, programs: &[(&str, PathBuf)], script: &str) -> Result<Run> {
+    run_content(
+        vmlinuz,
+        &Content {
+            programs,
+            prepare: TERMINALS,
+            files: &[],
+            last: PLAY,
+            stage: script,
+        },
+    )
+}
+
+/// The same under this machine's systemd as the first process, with these unit files (name and text); they have to include
+/// a `default.target`.
+pub fn run_script_under_systemd(
+    vmlinuz: &Path,
+    programs: &[(&str, PathBuf)],
+    units: &[(String, String)],
+    script: &str,
+) -> Result<Run> {
+    let mut programs = programs.to_vec();
+    programs.push(("lib/systemd/systemd", "/lib/systemd/systemd".into()));
+    let mut files = vec![
+        ("etc/machine-id".to_owned(), String::new()),
+        ("etc/passwd".to_owned(), "root:x:0:0:root:/:/bin/sh\n".to_owned()),
+        ("etc/group".to_owned(), "root:x:0:\n".to_owned()),
+        (
+            "etc/systemd/system/play.service".to_owned(),
+            "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nEnvironment=PATH=/bin\nExecStart=/bin/sh /play\n"
+                .to_owned(),
+        ),
+    ];
+    for (name, text) in units {
+        files.push((format!("etc/systemd/{name}"), text.clone()));
+    }
+    run_content(
+        vmlinuz,
+        &Content {
+            programs: &programs,
+            prepare: TERMINALS,
+            files: &files,
+            last: "exec /lib/systemd/systemd\n",
+            stage: script,
+        },
+    )
+}
+
+fn run_content(vmlinuz: &Path, content: &Content<'_>) -> Result<Run> {
     let directory = tempfile::Builder::new().prefix("whodunit-lab-").tempdir()?;
-    let content = Content {
-        programs,
-        prepare: "mkdir -p /dev/pts\nmount -t devpts -o ptmxmode=0666 devpts /dev/pts\n",
-        stage: script,
-    };
-    let initrd = initramfs(directory.path(), &content)?;
+    let initrd = initramfs(directory.path(), content)?;
     boot_machine(directory.path(), vmlinuz, &initrd, Boot::Machine)
 }
 
@@ -138,7 +190,7 @@ fn boot_machine(directory: &Path, vmlinuz: &Path, initrd: &Path, boot: Boot) -> 
     // The panic is read from the console, everything else from /dev/kmsg.
     let loglevel = if boot == Boot::Panic { 7 } else { 1 };
     qemu.arg("-append").arg(format!(
-        "console=ttyS0 loglevel={loglevel} panic=-1 log_buf_len=4M printk.devkmsg=on random.trust_cpu=on"
+        "console=ttyS0 loglevel={loglevel} panic=-1 psi=1 log_buf_len=4M printk.devkmsg=on random.trust_cpu=on"
     ));
     let mut machine = qemu
         .stdin(Stdio::null())
@@ -199,8 +251,13 @@ fn tail(bytes: &[u8]) -> String {
 
 /// What a machine is to run.
 struct Content<'a> {
-    /// Their names in /bin, and where they are now. What they are linked with comes along.
+    /// Their names in /bin (or a path from the root without its slash), and where they are now. What they are linked with
+    /// comes along.
     programs: &'a [(&'a str, PathBuf)],
+    /// Further files: path from the root without its slash, and text.
+    files: &'a [(String, String)],
+    /// What the first process does in the end; runs `/bin/sh /play` somehow.
+    last: &'a str,
     /// Lines of the init script, before the stage.
     prepare: &'a str,
     /// The script whose words come back.
@@ -216,17 +273,27 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
     fs::copy(busybox, root.join("bin/busybox"))?;
     let mut files = vec!["bin/busybox".to_owned()];
     for (name, program) in content.programs {
-        fs::copy(program, root.join("bin").join(name))
-            .with_context(|| program.display().to_string())?;
-        files.push(format!("bin/{name}"));
+        let inside = match name.contains('/') {
+            true => (*name).to_owned(),
+            false => format!("bin/{name}"),
+        };
+        put(&root, &inside, program)?;
+        files.push(inside);
         for library in libraries(program)? {
-            let inside = root.join(library.strip_prefix("/").unwrap_or(&library));
-            fs::create_dir_all(inside.parent().unwrap_or(&root))?;
-            fs::copy(&library, &inside).with_context(|| library.display().to_string())?;
+            put(
+                &root,
+                library.to_string_lossy().trim_start_matches('/'),
+                &library,
+            )?;
         }
     }
+    for (inside, text) in content.files {
+        let file = root.join(inside);
+        fs::create_dir_all(file.parent().unwrap_or(&root))?;
+        fs::write(&file, text).with_context(|| file.display().to_string())?;
+    }
     fs::write(root.join("stage"), content.stage)?;
-    let prepare = content.prepare;
+    let (prepare, last) = (content.prepare, content.last);
     let init = format!(
         "#!/bin/busybox sh\n\
          /bin/busybox --install -s /bin\n\
@@ -234,11 +301,15 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
          mount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev\nmount -t tmpfs tmp /tmp\n\
          mount -t cgroup2 cgroup /sys/fs/cgroup\n\
          {prepare}\
-         stty -F /dev/ttyS1 raw\n\
-         {{ echo \"@@RELEASE $(uname -r)\"; sh /stage; }} > /dev/ttyS1\n\
-         sleep 0.2\n\
-         reboot -f\n"
+         {last}"
     );
+    fs::write(
+        root.join("play"),
+        "stty -F /dev/ttyS1 raw\n\
+         { echo \"@@RELEASE $(uname -r)\"; sh /stage; } > /dev/ttyS1\n\
+         sleep 0.2\n\
+         reboot -f\n",
+    )?;
     let init_path = root.join("init");
     fs::write(&init_path, init)?;
     for program in files.iter().map(|file| root.join(file)).chain([init_path]) {
@@ -262,6 +333,14 @@ fn initramfs(directory: &Path, content: &Content<'_>) -> Result<std::path::PathB
         bail!("cpio failed");
     }
     Ok(packed)
+}
+
+/// Copies a file to a path below `root`.
+fn put(root: &Path, inside: &str, from: &Path) -> Result<()> {
+    let to = root.join(inside);
+    fs::create_dir_all(to.parent().unwrap_or(root))?;
+    fs::copy(from, &to).with_context(|| from.display().to_string())?;
+    Ok(())
 }
 
 /// What a program is linked with, its loader included, as `ldd` tells; nothing for a static one.
@@ -306,7 +385,11 @@ mod tests {
                     \t/lib64/ld-linux-x86-64.so.2 (0x00007f88)\n";
         assert_eq!(
             libraries_in(told),
-            ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from)
+            [
+                "/lib/x86_64-linux-gnu/libc.so.6",
+                "/lib64/ld-linux-x86-64.so.2"
+            ]
+            .map(PathBuf::from)
         );
         assert!(libraries_in("\tstatically linked\n").is_empty());
     }

@@ -345,9 +345,10 @@ impl Gatherer {
         let Some(number) = self.parents.get(&target).copied() else {
             return false;
         };
-        let at_once = self.open.get(&number).is_some_and(|open| {
-            signal.boot_ns.saturating_sub(open.last_signal_ns) <= PASSED_ON_NS
-        });
+        let at_once = self
+            .open
+            .get(&number)
+            .is_some_and(|open| signal.boot_ns.saturating_sub(open.last_signal_ns) <= PASSED_ON_NS);
         if at_once {
             self.passed_on.put(target, number);
         }

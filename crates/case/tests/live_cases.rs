@@ -23,7 +23,10 @@ fn recordings() -> Vec<Recorded> {
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     files
@@ -82,7 +85,10 @@ fn each_is_one_incident_and_told_as_what_it_was() {
         assert_eq!(incidents.len(), 1, "{kind}");
         let incident = &incidents[0];
         assert_eq!(incident.verdict.killer, recorded.killer, "{kind}");
-        assert!(incident.verdict.confidence >= Confidence::Probable, "{kind}");
+        assert!(
+            incident.verdict.confidence >= Confidence::Probable,
+            "{kind}"
+        );
         assert!(!incident.verdict.evidence.is_empty(), "{kind}");
         if let Some(finding) = &recorded.finding {
             assert!(
@@ -103,7 +109,9 @@ fn without_the_signal_nobody_is_accused_with_certainty() {
         if !killed {
             continue;
         }
-        recorded.facts.retain(|fact| !matches!(fact, Fact::Signal(_)));
+        recorded
+            .facts
+            .retain(|fact| !matches!(fact, Fact::Signal(_)));
         for incident in judged(&recorded) {
             let by_signal = incident
                 .verdict
@@ -111,7 +119,12 @@ fn without_the_signal_nobody_is_accused_with_certainty() {
                 .iter()
                 .any(|cite| matches!(cite, Cite::Signal { .. }));
             assert!(!by_signal);
-            assert_eq!(incident.verdict.killer, Killer::Unknown, "{}", recorded.kind);
+            assert_eq!(
+                incident.verdict.killer,
+                Killer::Unknown,
+                "{}",
+                recorded.kind
+            );
         }
     }
 }

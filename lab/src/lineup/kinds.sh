@@ -198,6 +198,15 @@ kind_earlyoom_term() {
   ready && APP=$(cat "$D/ready") && earlyoom_acts 100000
 }
 
+# A service that waits until it may begin, in a slice that systemd-oomd looks after.
+kind_systemd_oomd() {
+  at=$(find "$MEM" -type d -name "$CID.service") && APP=$(cat "$at/cgroup.procs") && [ -n "$APP" ] || return 1
+  touch "/tmp/go.$RUN"
+  gone "$APP"; status=$?
+  [ $status = 0 ] || { cat "$at/../memory.pressure"; tail -n 16 /tmp/oomd.log; }
+  return $status
+}
+
 # ---- nobody ----
 
 kind_bystanders() {

@@ -274,7 +274,13 @@ mod tests {
         let kinds: Vec<&'static Kind> = KINDS
             .iter()
             .filter(|kind| {
-                ["person-terminal", "runc-kill", "forged-kmsg", "child-killed"].contains(&kind.name)
+                [
+                    "person-terminal",
+                    "runc-kill",
+                    "forged-kmsg",
+                    "child-killed",
+                ]
+                .contains(&kind.name)
             })
             .collect();
         for (name, incidents, wrong) in [

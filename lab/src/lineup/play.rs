@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::Order;
-use super::table::Kind;
+use super::table::{Kind, Stage};
 use crate::cgroup::{CgroupVersion, Names};
 use crate::kernel::{Suite, vmlinuz};
 use crate::{Result, hog, machine, packages, static_program, vm};
@@ -105,7 +105,11 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
         store = setting.store.map(path).unwrap_or_default(),
         bystanders = order.bystanders,
         // The root of an initramfs can't be pivoted.
-        runc_run = if setting.in_initramfs { "--no-pivot" } else { "" },
+        runc_run = if setting.in_initramfs {
+            "--no-pivot"
+        } else {
+            ""
+        },
     );
     // Whoever read the words may be gone: what was made is removed all the same.
     text.push_str("trap '' PIPE\nbegin_watch || { strike; exit 1; }\n");
@@ -175,7 +179,10 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
 pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played> {
     packages::ensure()?;
     packages::ensure_peers()?;
-    let (hog, whodunit) = (hog::build()?, static_program::binary("whodunit", "whodunit")?);
+    let (hog, whodunit) = (
+        hog::build()?,
+        static_program::binary("whodunit", "whodunit")?,
+    );
     let image = vmlinuz(suite)?;
     let names = Names::new(format!("line-up {}", suite.kernel));
     let setting = Setting {
@@ -192,14 +199,78 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
     };
     let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
     for name in ["earlyoom", "runc"] {
-        programs.push((name, packages::find(name).with_context(|| format!("no {name}"))?));
+        programs.push((
+            name,
+            packages::find(name).with_context(|| format!("no {name}"))?,
+        ));
     }
-    let run = vm::run_script(&image, &programs, &script(&setting, kinds, &names, order))?;
-    let played = take_apart(&run.transcript, &names)?;
-    Ok(Played {
-        kernel_release: run.kernel_release,
-        ..played
-    })
+    let (under_systemd, plain): (Vec<&Kind>, Vec<&Kind>) =
+        kinds.iter().partition(|kind| kind.stage == Stage::Systemd);
+    let mut played = Played::default();
+    if !plain.is_empty() {
+        let run = vm::run_script(&image, &programs, &script(&setting, &plain, &names, order))?;
+        played = take_apart(&run.transcript, &names)?;
+        played.kernel_release = run.kernel_release;
+    }
+    if !under_systemd.is_empty() {
+        programs.push((
+            "lib/systemd/systemd-oomd",
+            "/lib/systemd/systemd-oomd".into(),
+        ));
+        let words = script(&setting, &under_systemd, &names, order);
+        let units = oomd_units(&under_systemd, &names, order);
+        let run = vm::run_script_under_systemd(&image, &programs, &units, &words)?;
+        let more = take_apart(&run.transcript, &names)?;
+        played.kernel_release = run.kernel_release;
+        played.runs.extend(more.runs);
+        played.notes.extend(more.notes);
+    }
+    Ok(played)
+}
+
+/// systemd-oomd, and services for it to end: each needs more than its slice may hold without pressure.
+fn oomd_units(kinds: &[&Kind], names: &Names, order: &Order) -> Vec<(String, String)> {
+    let mut wanted = "systemd-oomd.service".to_owned();
+    let mut units = vec![
+        (
+            "oomd.conf".to_owned(),
+            "[OOM]\nDefaultMemoryPressureDurationSec=1s\n".to_owned(),
+        ),
+        (
+            "system/systemd-oomd.service".to_owned(),
+            "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nRuntimeDirectory=systemd/oom\n\
+             Environment=SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console\nStandardError=file:/tmp/oomd.log\n\
+             ExecStart=/lib/systemd/systemd-oomd\n"
+                .to_owned(),
+        ),
+        (
+            "system/lineup.slice".to_owned(),
+            "[Unit]\nDefaultDependencies=no\n[Slice]\nManagedOOMMemoryPressure=kill\nManagedOOMMemoryPressureLimit=1%\n"
+                .to_owned(),
+        ),
+    ];
+    for kind in kinds {
+        for number in 1..=runs_of(kind, order) {
+            let [id, _] = Marks::of(names, kind.name, number).container_ids;
+            units.push((
+                format!("system/{id}.service"),
+                format!(
+                    "[Unit]\nDefaultDependencies=no\n[Service]\nSlice=lineup.slice\nMemoryHigh=32M\n\
+                     ExecStart=/bin/hog wait /tmp/go.{number} churn 96\n"
+                ),
+            ));
+            let _ = write!(wanted, " {id}.service");
+        }
+    }
+    units.push((
+        "system/default.target".to_owned(),
+        format!("[Unit]\nDefaultDependencies=no\nWants={wanted} play.service\n"),
+    ));
+    units.push((
+        "system/play.service.d/after.conf".to_owned(),
+        format!("[Unit]\nAfter={wanted}\n"),
+    ));
+    units
 }
 
 /// Reads the words of the script; incidents that are of no run are others'.

@@ -31,7 +31,10 @@ pub(super) fn write(folder: &Path, kinds: &[&Kind], played: &Played) -> Result<(
     let store = Store::open(&file, &Options::read_only(), jiff::Timestamp::now())?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for kind in kinds {
-        let run = played.runs.iter().find(|run| run.kind == kind.name && run.staged);
+        let run = played
+            .runs
+            .iter()
+            .find(|run| run.kind == kind.name && run.staged);
         let (Some(run), Some(killer)) = (run, kind.killer) else {
             continue;
         };

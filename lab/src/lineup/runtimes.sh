@@ -26,7 +26,7 @@ runc_container() {
   cat > "$D/bundle/config.json" <<END
 {"ociVersion": "1.0.2",
  "process": {"terminal": false, "user": {"uid": 0, "gid": 0}, "cwd": "/", "env": ["PATH=/bin"],
-  "args": ["/bin/sh", "-c", "sleep 3600 & wait"]},
+  "args": ["/bin/sh", "-c", "sleep 3600 & wait; sleep 3600"]},
  "root": {"path": "$BUNDLES/rootfs", "readonly": true},
  "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
  "linux": {"cgroupsPath": "$1", "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]}}
@@ -79,7 +79,7 @@ ctr_container() {
   begin_containerd || return 1
   # The shim looks for the runtime's own state below its state folder.
   ctr_ run --detach --rootfs --cgroup "$1" --runc-root "$SCRATCH/containerd-runc" "$BUNDLES/rootfs" "$CID" \
-    /bin/sh -c 'sleep 3600 & wait' || return 1
+    /bin/sh -c 'sleep 3600 & wait; sleep 3600' || return 1
   echo "$CID" >> "$SCRATCH/ctr-containers"
   remember_cgroups "$1"
   INIT=$(ctr_ task ls | awk -v id="$CID" '$1 == id { print $2 }')

@@ -11,6 +11,8 @@ pub enum Stage {
     Here,
     /// In the virtual machines: it would harm others, or needs the memory controller of cgroup v2.
     Vm,
+    /// In the virtual machines, with systemd as the first process.
+    Systemd,
     /// Everywhere save on this kernel, which lacks what it needs.
     NotOn(&'static str),
 }
@@ -20,8 +22,10 @@ impl Stage {
     #[must_use]
     pub fn holds(self, place: Place) -> bool {
         match (self, place) {
-            (Self::Everywhere, _) | (Self::Here, Place::Here) | (Self::Vm, Place::Vm(_)) => true,
-            (Self::Here, Place::Vm(_)) | (Self::Vm, Place::Here) => false,
+            (Self::Everywhere, _)
+            | (Self::Here, Place::Here)
+            | (Self::Vm | Self::Systemd, Place::Vm(_)) => true,
+            (Self::Here, Place::Vm(_)) | (Self::Vm | Self::Systemd, Place::Here) => false,
             (Self::NotOn(_), Place::Here) => true,
             (Self::NotOn(kernel), Place::Vm(suite)) => suite.kernel != kernel,
         }
@@ -70,6 +74,9 @@ const fn nobody(name: &'static str, runs_most: Option<usize>) -> Kind {
     }
 }
 
+/// Debian's runc 1.1 fails in the initramfs of that kernel: "could not ensure we are a cloned binary".
+const RUNC: Stage = Stage::NotOn("5.10");
+
 /// All of them, in the order of the report.
 pub const KINDS: &[Kind] = &[
     kind(
@@ -93,11 +100,7 @@ pub const KINDS: &[Kind] = &[
     ),
     kind("hostile-name", Stage::Everywhere, "kernel-memcg-container"),
     kind("forged-cgroup", Stage::Everywhere, "kernel-memcg-container"),
-    kind(
-        "pid-namespace-exit",
-        Stage::Everywhere,
-        "kernel-pidns-exit",
-    ),
+    kind("pid-namespace-exit", Stage::Everywhere, "kernel-pidns-exit"),
     // cgroup.kill came with 5.14.
     kind("cgroup-kill", Stage::NotOn("5.10"), "kernel-cgroup-kill"),
     kind("cpu-limit", Stage::Everywhere, "kernel-rlimit-cpu"),
@@ -126,26 +129,28 @@ pub const KINDS: &[Kind] = &[
     kind("person-nsenter", Stage::Everywhere, "person"),
     kind("person-hostile-victim", Stage::Everywhere, "person"),
     kind("forged-kmsg-and-kill", Stage::Everywhere, "person"),
-    kind("runc-exec", Stage::Everywhere, "person"),
+    kind("runc-exec", RUNC, "person"),
     kind("ctr-exec", Stage::Here, "person"),
-    finding(
-        kind("runc-kill", Stage::Everywhere, "runtime"),
-        "killed-without-warning",
-    ),
+    finding(kind("runc-kill", RUNC, "runtime"), "killed-without-warning"),
     finding(
         kind("ctr-kill", Stage::Here, "runtime"),
         "killed-without-warning",
     ),
     finding(
-        kind("grace-overran", Stage::Everywhere, "runtime"),
+        kind("grace-overran", RUNC, "runtime"),
         "graceful-stop-overran",
     ),
     finding(
-        kind("grace-overran-pod", Stage::Everywhere, "kubelet-grace-period"),
+        kind("grace-overran-pod", RUNC, "kubelet-grace-period"),
         "graceful-stop-overran",
     ),
     kind("earlyoom", Stage::Vm, "daemon-earlyoom"),
     kind("earlyoom-term", Stage::Vm, "daemon-earlyoom"),
+    Kind {
+        // It takes its time between two kills.
+        runs_most: Some(2),
+        ..kind("systemd-oomd", Stage::Systemd, "daemon-systemd-oomd")
+    },
     nobody("forged-kmsg", None),
     nobody("bystanders", Some(1)),
 ];

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 #![allow(clippy::indexing_slicing)]
+=======
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+>>>>>>> h-lineup
 
 use oom_report::report::{OomReport, Victim};
 
@@ -413,7 +417,12 @@ fn a_marked_victim_waits_for_a_report_that_comes_late() {
     let mut gatherer = Gatherer::new(ALL);
     let victim = process(9, "hog");
     gatherer.take(
-        Fact::Signal(Box::new(by_kernel(signal(9, victim.clone(), victim.clone(), MS)))),
+        Fact::Signal(Box::new(by_kernel(signal(
+            9,
+            victim.clone(),
+            victim.clone(),
+            MS,
+        )))),
         MS,
     );
     gatherer.take(

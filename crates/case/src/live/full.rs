@@ -14,7 +14,10 @@ use crate::incident::Killer;
 /// The report with the two paths that it lacks, or none when it lacks none or they are not known.
 pub(super) fn completed(report: &OomReport, case: &Case) -> Option<OomReport> {
     let lacks = report.scope == Some(Scope::Memcg)
-        && report.memcg.as_ref().is_none_or(|memcg| memcg.path.is_none());
+        && report
+            .memcg
+            .as_ref()
+            .is_none_or(|memcg| memcg.path.is_none());
     let of_victim = |kill: &&KillSignal| {
         report
             .victims

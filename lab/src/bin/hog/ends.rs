@@ -16,6 +16,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// A shell takes its time to be ready for what is typed.
 const TYPING_PAUSE: Duration = Duration::from_millis(120);
+/// Programs throw away what is typed while they run (sudo does): the last line is typed again until it is heeded.
+const RETYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// RLIMIT_CPU, soft and hard.
 pub(crate) fn limit_processor_time(seconds: u64) -> Result<()> {
@@ -105,12 +107,16 @@ pub(crate) fn terminal(program: &[&str]) -> Result<()> {
     let mut screen = File::from(master);
     let mut keyboard = screen.try_clone()?;
     let typing = thread::spawn(move || -> io::Result<()> {
+        let mut last = String::new();
         for line in io::stdin().lines() {
+            last = line? + "\n";
             thread::sleep(TYPING_PAUSE);
-            keyboard.write_all(line?.as_bytes())?;
-            keyboard.write_all(b"\n")?;
+            keyboard.write_all(last.as_bytes())?;
         }
-        Ok(())
+        loop {
+            thread::sleep(RETYPING_PAUSE);
+            keyboard.write_all(last.as_bytes())?;
+        }
     });
     let mut shown = [0_u8; 4096];
     // EIO: nobody holds the other side any more.

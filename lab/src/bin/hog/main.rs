@@ -34,6 +34,7 @@ usage: hog STEP...          (performed from left to right)
   wait FILE     wait until FILE is there
   anon MIB      map anonymous memory and touch all of it
   huge MIB      the same with MADV_HUGEPAGE
+  churn MIB     map anonymous memory, touch it and let it go (MADV_FREE), for ever
   reserve MIB   map memory and never touch it
   tmpfs FILE MIB  write so much to FILE; goes on to the next step when the kernel refuses
   threads N     start N idle threads
@@ -190,6 +191,19 @@ fn step(verb: &str, value: &str) -> Result<()> {
             // changes the size of the pages behind it, not its contents.
             unsafe { madvise(start.cast(), bytes, Advice::LinuxHugepage)? };
             touch(start, bytes);
+        }
+        "churn" => {
+            let bytes = number::<usize>(value)? * MIB;
+            let start = map(bytes, ProtFlags::READ | ProtFlags::WRITE)?;
+            loop {
+                for offset in (0..bytes).step_by(MIB) {
+                    // SAFETY: `offset` is inside the mapping of `bytes` bytes, a whole number of MiB, at `start`.
+                    let part = unsafe { start.add(offset) };
+                    touch(part, MIB);
+                    // SAFETY: the mapping is alive and nothing relies on what is in it.
+                    unsafe { madvise(part.cast(), MIB, Advice::LinuxFree)? };
+                }
+            }
         }
         "reserve" => {
             map(number::<usize>(value)? * MIB, ProtFlags::READ)?;
