@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-#![allow(clippy::indexing_slicing)]
-=======
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
->>>>>>> h-lineup
 
 use oom_report::report::{OomReport, Victim};
 
