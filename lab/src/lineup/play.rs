@@ -245,7 +245,7 @@ fn oomd_units(kinds: &[&Kind], names: &Names, order: &Order) -> Vec<(String, Str
         ),
         (
             "system/lineup.slice".to_owned(),
-            "[Unit]\nDefaultDependencies=no\n[Slice]\nManagedOOMMemoryPressure=kill\nManagedOOMMemoryPressureLimit=1%\n"
+            "[Unit]\nDefaultDependencies=no\n[Slice]\nManagedOOMMemoryPressure=kill\nManagedOOMMemoryPressureLimit=0.1%\n"
                 .to_owned(),
         ),
     ];

@@ -48,6 +48,7 @@ fn oom_kill_in_a_memory_cgroup() -> anyhow::Result<()> {
     );
     let memory = signal.memory;
     assert_eq!(memory.memcg_limit_kib, Some(LIMIT_BYTES / 1024));
+    assert_eq!(memory.memcg_full_level, Some(0), "its own cgroup was full");
     let usage = memory.memcg_usage_kib.unwrap();
     assert!(
         usage.abs_diff(LIMIT_BYTES / 1024) < 1024,
