@@ -42,8 +42,6 @@ pub struct Played {
     pub runs: Vec<Run>,
     /// What the program noted while it watched.
     pub notes: Vec<String>,
-    /// The file in which it kept the incidents, where that was ordered.
-    pub store: Vec<u8>,
 }
 
 /// The marks that only one run has.
@@ -82,7 +80,6 @@ struct Setting<'a> {
     busybox: &'a Path,
     whodunit: &'a Path,
     scratch: &'a Path,
-    store: Option<&'a Path>,
     in_initramfs: bool,
 }
 
@@ -90,7 +87,7 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
     let path = |path: &Path| format!("'{}'", path.display());
     let mut text = format!(
         "HOG={hog}\nBUSYBOX={busybox}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
-         STORE={store}\nBYSTANDERS={bystanders}\nRUNC_RUN='{runc_run}'\n{STAGE}\n{KINDS}\n{RUNTIMES}\n",
+         BYSTANDERS={bystanders}\nRUNC_RUN='{runc_run}'\n{STAGE}\n{KINDS}\n{RUNTIMES}\n",
         hog = path(setting.hog),
         busybox = path(setting.busybox),
         whodunit = path(setting.whodunit),
@@ -102,7 +99,6 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
             CgroupVersion::V1 => 1,
             CgroupVersion::V2 => 2,
         },
-        store = setting.store.map(path).unwrap_or_default(),
         bystanders = order.bystanders,
         // The root of an initramfs can't be pivoted.
         runc_run = if setting.in_initramfs {
@@ -144,7 +140,6 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
         .tempdir()?;
     let seed = format!("{}", std::process::id());
     let names = Names::new(format!("line-up {seed}"));
-    let store = scratch.path().join("store.sqlite");
     let setting = Setting {
         version: hierarchy.version,
         memory: &hierarchy.root,
@@ -154,7 +149,6 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
         busybox: &packages::find("busybox").context("no busybox")?,
         whodunit: &order.whodunit,
         scratch: scratch.path(),
-        store: order.record.as_ref().map(|_| store.as_path()),
         in_initramfs: false,
     };
     let file = scratch.path().join("script");
@@ -194,7 +188,6 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         busybox: Path::new("/bin/busybox"),
         whodunit: Path::new("/bin/whodunit"),
         scratch: Path::new("/tmp"),
-        store: order.record.as_ref().map(|_| Path::new("/tmp/store")),
         in_initramfs: true,
     };
     let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
@@ -289,10 +282,6 @@ fn take_apart(words: &[u8], names: &Names) -> Result<Played> {
             played.notes.push(text.to_owned());
         } else if let Some(text) = line.strip_prefix("@@SEEN ") {
             seen.push(text);
-        } else if let Some(bytes) = line.strip_prefix("@@STORE ") {
-            for byte in bytes.split_whitespace() {
-                played.store.push(u8::from_str_radix(byte, 16)?);
-            }
         } else if line == "@@NOWATCH" {
             bail!("the program does not watch: {words}");
         } else if line == "@@DONE" {

@@ -1,12 +1,11 @@
-//! Keeps the facts of real cases as fixtures: what the program's sources saw, without what it made of it.
+//! Keeps the facts of real cases as fixtures: what an incident cites of signals and ends, without what was made of it.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use whodunit_case::fact::Fact;
-use whodunit_store::{Options, Store};
+use serde_json::Value;
 
 use super::play::Played;
 use super::table::Kind;
@@ -19,16 +18,12 @@ struct Recorded<'a> {
     killer: &'a str,
     finding: Option<&'a str>,
     kernel_release: &'a str,
-    facts: Vec<Fact>,
+    facts: Vec<Value>,
 }
 
-/// Writes a file for the first run of each kind of which facts were kept: `KIND.json`. Those that rest on a kernel
-/// report are left out: their facts are in its text, which has recordings of its own.
+/// Writes a file for the first run of each kind: `KIND.json`. Those that rest on a kernel report are left out: their facts
+/// are in its text, which has recordings of its own.
 pub(super) fn write(folder: &Path, kinds: &[&Kind], played: &Played) -> Result<()> {
-    let scratch = tempfile::tempdir()?;
-    let file = scratch.path().join("store");
-    fs::write(&file, &played.store)?;
-    let store = Store::open(&file, &Options::read_only(), jiff::Timestamp::now())?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for kind in kinds {
         let run = played
@@ -38,17 +33,13 @@ pub(super) fn write(folder: &Path, kinds: &[&Kind], played: &Played) -> Result<(
         let (Some(run), Some(killer)) = (run, kind.killer) else {
             continue;
         };
-        let Some(id) = run
+        let cites = run
             .incidents
             .first()
-            .and_then(|incident| incident.get("id")?.as_str())
-        else {
+            .and_then(|incident| incident.pointer("/verdict/evidence")?.as_array());
+        let Some(facts) = cites.and_then(|cites| cites.iter().map(fact).collect()) else {
             continue;
         };
-        let facts = store.facts(id)?;
-        if facts.iter().any(|fact| matches!(fact, Fact::OomMark(_))) {
-            continue;
-        }
         let recorded = Recorded {
             kind: kind.name,
             killer,
@@ -62,4 +53,13 @@ pub(super) fn write(folder: &Path, kinds: &[&Kind], played: &Played) -> Result<(
         fs::write(&to, text).with_context(|| to.display().to_string())?;
     }
     Ok(())
+}
+
+/// The fact that a cite holds whole; none for a line of a log.
+fn fact(cite: &Value) -> Option<Value> {
+    ["signal", "exit"].into_iter().find_map(|name| {
+        let mut fact = cite.get(name)?.as_object()?.clone();
+        fact.insert("fact".into(), name.into());
+        Some(Value::Object(fact))
+    })
 }

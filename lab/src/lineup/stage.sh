@@ -1,6 +1,6 @@
 # The stage of the line-up, for dash and busybox alike. Set before: HOG, WHODUNIT, BUSYBOX (a static one), SCRATCH, MEM (root of the hierarchy that
 # has the memory controller), V (1 or 2), UNIFIED (root of the unified hierarchy), ROOT (cgroup that all others are made
-# in: a name with a leading slash, or nothing), STORE (a file, or nothing), RUNC_RUN (options of `runc run`).
+# in: a name with a leading slash, or nothing), RUNC_RUN (options of `runc run`).
 # Every cgroup of a run bears the run's own container id or pod uid: by them an incident is told to be of that run.
 
 PATIENCE_S=60
@@ -77,8 +77,8 @@ play() {
 }
 
 begin_watch() {
-  if [ -n "$STORE" ]; then set -- --store "$STORE"; else set -- --no-store; fi
-  "$WHODUNIT" watch -o ndjson "$@" > "$SCRATCH/seen" 2> "$SCRATCH/notes" &
+  : > "$SCRATCH/notes"
+  "$WHODUNIT" watch -o ndjson --no-store > "$SCRATCH/seen" 2> "$SCRATCH/notes" &
   WATCH=$!
   tries=0
   until grep -q '^whodunit: watching\|watching; stop' "$SCRATCH/notes"; do
@@ -98,7 +98,6 @@ end_watch() {
   echo "@@WATCHED $?"
   sed 's/^/@@NOTE /' "$SCRATCH/notes"
   sed 's/^/@@SEEN /' "$SCRATCH/seen"
-  [ -z "$STORE" ] || od -An -v -tx1 "$STORE" | sed 's/^/@@STORE /'
 }
 
 # Ends who is left in the cgroups that were made, and removes them; only after the watch, which would tell of it.
