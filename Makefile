@@ -38,10 +38,10 @@ unit:
 doctest:
 	cargo test --workspace --doc --quiet
 
-build: ## the program, optimised: target/release/whodunit
+build: tools-demo ## the program, optimised: target/release/whodunit
 	cargo build --release
 
-install: ## the program, into cargo's bin folder
+install: tools-demo ## the program, into cargo's bin folder
 	cargo install --path crates/whodunit --locked
 
 bench: tools ## the benchmarks, each a ratio in one run (about ten minutes, 3 GiB of disk)
