@@ -33,7 +33,7 @@ doc:
 # The lab tests ask the program that is built beside them.
 unit:
 	cargo build --workspace
-	cargo nextest run --workspace
+	cargo nextest run --workspace --no-fail-fast
 
 doctest:
 	cargo test --workspace --doc --quiet
