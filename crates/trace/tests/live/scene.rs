@@ -256,8 +256,13 @@ fn program(name: &str) -> PathBuf {
     if !path.is_file() {
         let own = std::env::current_exe().unwrap();
         std::fs::create_dir_all(directory()).unwrap();
+        // On another file system one copy serves all names: a virtual machine has little room.
+        let copy = directory().join(".copy");
         if std::fs::hard_link(&own, &path).is_err() {
-            std::fs::copy(&own, &path).unwrap();
+            if !copy.is_file() {
+                std::fs::copy(&own, &copy).unwrap();
+            }
+            std::fs::hard_link(&copy, &path).unwrap();
         }
     }
     path
