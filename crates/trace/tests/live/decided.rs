@@ -55,8 +55,9 @@ fn oom_kill_in_a_memory_cgroup() -> anyhow::Result<()> {
         "usage {usage} KiB"
     );
     let anon = memory.anon_rss_kib.unwrap();
+    // The process's counter and the cgroup's are brought up to date in batches of their own.
     assert!(
-        (40 * 1024..=LIMIT_BYTES / 1024).contains(&anon),
+        (40 * 1024..=LIMIT_BYTES / 1024 + 1024).contains(&anon),
         "anon {anon} KiB"
     );
     assert!(memory.max_rss_kib >= memory.anon_rss_kib, "{memory:?}");
