@@ -9,8 +9,8 @@ use whodunit_case::live::{self, LostBoot};
 use whodunit_node::Machine;
 use whodunit_node::kmsg::Position as LogPosition;
 use whodunit_store::{
-    BACKLOG_MAX, Backlog, BacklogCounts, Inserted, OnBroken, Options, Position, Record, Store,
-    StoreError, Upkeep, WhenKnown, default_path,
+    BACKLOG_MAX, Backlog, Inserted, OnBroken, Options, Position, Record, Store, StoreError, Upkeep,
+    WhenKnown, default_path,
 };
 
 use crate::stakeout::{Seen, Stakeout};
@@ -106,16 +106,6 @@ impl Keeping {
     /// Where the last run stopped in the kernel's log.
     pub fn position(&self) -> Option<LogPosition> {
         self.kept_position.clone()
-    }
-
-    /// Counts of what was stored, waits, and was dropped.
-    pub fn counts(&self) -> BacklogCounts {
-        self.backlog.counts()
-    }
-
-    /// Whether a store is there.
-    pub fn has_store(&self) -> bool {
-        self.store.is_some()
     }
 
     /// Whether something is to be written, or tried again, without anything happening.
@@ -226,13 +216,6 @@ impl Keeping {
             if let Err(error) = kept {
                 self.complain(&error);
             }
-        }
-    }
-
-    /// The machine goes down, and says so.
-    pub fn machine_stops(&mut self, machine: &Machine) {
-        if let (Some(store), Some(boot_id)) = (self.store.as_mut(), machine.boot_id.as_deref()) {
-            let _ = store.boot_ends(boot_id, machine.hostname.as_deref(), Timestamp::now());
         }
     }
 

@@ -91,7 +91,7 @@ impl Stakeout {
         });
         Ok(Self {
             host_pid_namespace: sources::own_pid_namespace(&root),
-            names: Names::new(&root),
+            names: Names::new(),
             began_boot_us: clock::boot_ns() / 1000,
             last_log_byte: Instant::now(),
             ledger: Ledger::new(KILLS_REMEMBERED),

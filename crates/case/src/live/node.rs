@@ -29,7 +29,7 @@ pub fn node_lost(boot: &LostBoot<'_>, node: Option<&str>) -> Incident {
     let how = match boot.clean_shutdown {
         true => "was shut down in an orderly way and booted again",
         false => {
-            "went away without an orderly shutdown (power, panic, reset or reclaim) and was booted again"
+            "was booted again, after a shutdown, a panic, a power cut or a reclaim: nobody was there to see which"
         }
     };
     let next = match boot.next_booted {

@@ -18,7 +18,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(_root: &Root) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             known: HashMap::new(),
         }
