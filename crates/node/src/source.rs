@@ -114,6 +114,16 @@ impl Bytes {
             _ => Ok(()),
         }
     }
+
+    /// A way to copy them that is sooner than touching them, where there is one: for a search of them all.
+    pub fn copier(&self) -> Option<impl Fn(usize, &mut [u8]) -> bool + Sync + '_> {
+        match &self.0 {
+            Memory::Mapped(mapped) if mapped.is_sooner_copied() => {
+                Some(|offset, buffer: &mut [u8]| mapped.copy_at(offset, buffer))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl From<Vec<u8>> for Bytes {
@@ -217,16 +227,6 @@ impl Source {
     /// Opens it and looks at its first block. What it is goes by content, not by name. A big file is mapped: several
     /// threads can search it.
     pub fn open(&self) -> Result<Opened, OpenError> {
-        self.open_with(true)
-    }
-
-    /// The same, but a big file comes as a stream: one thread gets the bytes sooner by reading than through a mapping,
-    /// of which the kernel hands out a few pages at a time.
-    pub fn open_as_stream(&self) -> Result<Opened, OpenError> {
-        self.open_with(false)
-    }
-
-    fn open_with(&self, map: bool) -> Result<Opened, OpenError> {
         match &self.origin {
             Origin::Stdin => {
                 widen_pipe(io::stdin());
@@ -237,7 +237,7 @@ impl Source {
                 widen_pipe(&file);
                 self.open_stream(file, None)
             }
-            Origin::File(path) => self.open_file(path, map),
+            Origin::File(path) => self.open_file(path),
             Origin::Kmsg(path) => {
                 let ring = kmsg::read(path).map_err(|error| OpenError::Unreadable {
                     name: self.name(),
@@ -271,7 +271,7 @@ impl Source {
         }
     }
 
-    fn open_file(&self, path: &Path, map: bool) -> Result<Opened, OpenError> {
+    fn open_file(&self, path: &Path) -> Result<Opened, OpenError> {
         let unreadable = |error| OpenError::unreadable(path, error);
         let mut file = File::open(path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
@@ -282,14 +282,14 @@ impl Source {
         match sniff(&first) {
             sniff::Content::Text | sniff::Content::Empty if size > COPY_UP_TO_BYTES => {
                 let rest = WholeFile::new(file, size.saturating_sub(first.len() as u64));
-                match map.then(|| Mapped::new(rest.file())) {
-                    Some(Ok(mapped)) => Ok(Opened {
+                match Mapped::new(rest.file()) {
+                    Ok(mapped) => Ok(Opened {
                         size_bytes: Some(size),
                         content: Content::Bytes(Bytes(Memory::Mapped(mapped))),
                         notes: Vec::new(),
                         read: BytesRead::default(),
                     }),
-                    Some(Err(_)) | None => self.opened_stream(first, None, rest, Some(size)),
+                    Err(_) => self.opened_stream(first, None, rest, Some(size)),
                 }
             }
             // A size of 0 with content: files of /proc. These, too, are read to their end, whatever it is.

@@ -7,8 +7,8 @@ use aho_corasick::AhoCorasick;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use std::sync::LazyLock;
 
-/// One of these stands in every line that can begin a report. Every needle holds `oom` or `kill` in some case: what
-/// [`sieve`] looks for.
+/// One of these stands in every line that can begin a report. Every needle holds `oom`, `kil` or `Kil`: what [`sieve`]
+/// looks for.
 pub(crate) const NEEDLES: [&[u8]; 7] = [
     b"oom-kill",
     b"oom_reaper: ",
@@ -17,6 +17,17 @@ pub(crate) const NEEDLES: [&[u8]; 7] = [
     b"panic_on_oom",
     b"Kill",
     b"killable",
+];
+
+/// What looks like a needle in the words of others, and stands in none of the kernel's: `Killing container` (kubelet),
+/// `Kill container` and `"oom_score_adj":` (containerd), `Killing process` and `Failed with result 'oom-kill'`
+/// (systemd). A node's log is full of them.
+const OTHERS: [&[u8]; 5] = [
+    b"Killi",
+    b"Kill c",
+    b"oom_score_adj\"",
+    b"oom_score_adj\\",
+    b"oom-kill'",
 ];
 
 /// Longest needle less one: how much of a block's end the next block must see again.
@@ -31,13 +42,15 @@ pub(crate) struct Hit {
     pub(crate) newlines: u64,
 }
 
-/// Bytes that pass the sieve at a time. What does not pass is looked at again, out of the first-level cache: real noise
-/// holds `kill` or `oom` in one line of a few hundred, and a small block keeps that to a few bytes around it.
-const BLOCK: usize = 2 * 1024;
+/// Bytes that are looked at again when one needle's letters stand in them. Real noise holds `kil` or `oom` in one line
+/// of a few hundred, and a small block keeps the second look to a few bytes around it.
+const BLOCK: usize = 1024;
+/// Blocks that pass the sieve at a time: their line ends, counted in bytes, must not come to more than 255 a lane.
+const BLOCKS: usize = 15;
 /// Bytes compared side by side; a power of two of the processor's vectors.
 const LANES: usize = 64;
 /// Bytes read beyond a lane.
-const REACH: usize = 3;
+const REACH: usize = 2;
 
 enum Engine {
     Packed(Searcher),
@@ -67,48 +80,64 @@ fn newlines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Counts the line ends in all of `bytes` but the last [`REACH`], and says whether `oom` or `k?ll` (either case of k)
-/// begins there. Whole lanes only. One pass at the speed of memory: the compiler makes vector code of it, once for
-/// each kind of processor.
+/// What the sieve saw.
+struct Sifted {
+    /// Line ends in the blocks.
+    lines: u64,
+    /// A bit for each block in which the first letters of a needle stand, from the lowest.
+    suspicious: u32,
+}
+
+/// Counts the line ends in all of `bytes` but the last [`REACH`], and says in which blocks `oom` or `kil` (either case of
+/// k) begins. Whole blocks only, [`BLOCKS`] at most. One pass at the speed of memory: the compiler makes vector code
+/// of it, once for each kind of processor.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl",
     "x86_64+avx2",
     "x86_64+sse4.2",
     "aarch64+neon"
 ))]
-fn sieve(bytes: &[u8]) -> (u64, bool) {
-    let lanes = bytes.len().saturating_sub(REACH) / LANES;
-    let mut lines = 0;
-    let mut any = [0_u8; LANES];
-    // Line ends are counted in bytes, which hold no more than 255.
-    for first in (0..lanes).step_by(255) {
-        let mut counts = [0_u8; LANES];
-        for lane in first..lanes.min(first + 255) {
+fn sieve(bytes: &[u8]) -> Sifted {
+    const LANES_PER_BLOCK: usize = BLOCK / LANES;
+    let mut counts = [0_u8; LANES];
+    let mut suspicious = 0;
+    let blocks = (bytes.len().saturating_sub(REACH) / BLOCK).min(BLOCKS);
+    for block in 0..blocks {
+        let Some(block_bytes) = bytes.get(block * BLOCK..(block + 1) * BLOCK + REACH) else {
+            break;
+        };
+        // A lane's lowest difference from a needle's letters: 0 where they stand. Differences and their minimum cost
+        // less than comparisons, whose results vector code must move between registers.
+        let mut lowest = [u8::MAX; LANES];
+        for lane in 0..LANES_PER_BLOCK {
             let at = lane * LANES;
-            let Some(window) = bytes.get(at..at + LANES + REACH) else {
-                break;
-            };
-            let (Some(zero), Some(one), Some(two), Some(three)) = (
-                window.first_chunk::<LANES>(),
-                window.get(1..).and_then(<[u8]>::first_chunk::<LANES>),
-                window.get(2..).and_then(<[u8]>::first_chunk::<LANES>),
-                window.get(3..).and_then(<[u8]>::first_chunk::<LANES>),
+            let (Some(zero), Some(one), Some(two)) = (
+                block_bytes.get(at..).and_then(<[u8]>::first_chunk::<LANES>),
+                block_bytes
+                    .get(at + 1..)
+                    .and_then(<[u8]>::first_chunk::<LANES>),
+                block_bytes
+                    .get(at + 2..)
+                    .and_then(<[u8]>::first_chunk::<LANES>),
             ) else {
                 break;
             };
-            let columns = zero.iter().zip(one).zip(two).zip(three);
-            for ((((zero, one), two), three), (count, any)) in
-                columns.zip(counts.iter_mut().zip(any.iter_mut()))
+            let columns = zero.iter().zip(one).zip(two);
+            for (((zero, one), two), (count, lowest)) in
+                columns.zip(counts.iter_mut().zip(lowest.iter_mut()))
             {
                 *count += u8::from(*zero == b'\n');
-                let oom = ((zero ^ b'o') | (one ^ b'o') | (two ^ b'm')) == 0;
-                let kill = (((zero | 0x20) ^ b'k') | (two ^ b'l') | (three ^ b'l')) == 0;
-                *any |= u8::from(oom | kill);
+                let oom = (zero ^ b'o') | (one ^ b'o') | (two ^ b'm');
+                let kil = ((zero | 0x20) ^ b'k') | (one ^ b'i') | (two ^ b'l');
+                *lowest = (*lowest).min(oom).min(kil);
             }
         }
-        lines += counts.iter().map(|count| u64::from(*count)).sum::<u64>();
+        suspicious |= u32::from(lowest.contains(&0)) << block;
     }
-    (lines, any.iter().any(|lane| *lane != 0))
+    Sifted {
+        lines: counts.iter().map(|count| u64::from(*count)).sum(),
+        suspicious,
+    }
 }
 
 /// All hits whose needle begins in `bytes[..end]` (needles may reach beyond `end`), in order, at most one a line, and
@@ -118,19 +147,25 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
     let mut lines = 0;
     let mut start = 0;
     while start < end {
-        let stop = start + BLOCK;
-        match bytes.get(start..stop + REACH).filter(|_| stop <= end) {
-            Some(block) => {
-                let (line_ends, suspicious) = sieve(block);
-                if suspicious {
-                    look(bytes, start, stop, &mut hits, &mut lines);
-                } else {
-                    lines += line_ends;
+        let blocks = ((end - start) / BLOCK).min(BLOCKS);
+        let stop = start + blocks * BLOCK;
+        match bytes.get(start..stop + REACH).filter(|_| blocks > 0) {
+            Some(part) => {
+                let sifted = sieve(part);
+                let mut counted = (start, lines);
+                let mut blocks = sifted.suspicious;
+                while blocks != 0 {
+                    let block = start + blocks.trailing_zeros() as usize * BLOCK;
+                    look(bytes, block, block + BLOCK, &mut counted, &mut hits);
+                    blocks &= blocks - 1;
                 }
+                lines += sifted.lines;
                 start = stop;
             }
             None => {
-                look(bytes, start, end, &mut hits, &mut lines);
+                let mut counted = (start, lines);
+                look(bytes, start, end, &mut counted, &mut hits);
+                lines += newlines(bytes.get(start..end).unwrap_or_default());
                 start = end;
             }
         }
@@ -138,21 +173,26 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
     (hits, lines)
 }
 
-/// The exact search of `bytes[start..stop]`; adds to `hits` and `lines`.
-fn look(bytes: &[u8], start: usize, stop: usize, hits: &mut Vec<Hit>, lines: &mut u64) {
+/// The exact search of `bytes[start..stop]`; adds to `hits`. `counted` is a place at or before `start`, and the line
+/// ends before it; it moves to the last hit.
+fn look(bytes: &[u8], start: usize, stop: usize, counted: &mut (usize, u64), hits: &mut Vec<Hit>) {
     let reach = (stop + OVERLAP).min(bytes.len());
-    let mut counted = start;
     let mut at = start;
     while let Some(found) = bytes.get(at..reach).and_then(next) {
         let offset = at + found;
         if offset >= stop {
             break;
         }
-        *lines += newlines(bytes.get(counted..offset).unwrap_or_default());
-        counted = offset;
+        let rest = bytes.get(offset..).unwrap_or_default();
+        if OTHERS.iter().any(|other| rest.starts_with(other)) {
+            at = offset + 1;
+            continue;
+        }
+        let between = bytes.get(counted.0..offset).unwrap_or_default();
+        *counted = (offset, counted.1 + newlines(between));
         hits.push(Hit {
             offset,
-            newlines: *lines,
+            newlines: counted.1,
         });
         // One hit a line is enough.
         match memchr::memchr(b'\n', bytes.get(offset..stop).unwrap_or_default()) {
@@ -160,5 +200,4 @@ fn look(bytes: &[u8], start: usize, stop: usize, hits: &mut Vec<Hit>, lines: &mu
             None => break,
         }
     }
-    *lines += newlines(bytes.get(counted..stop).unwrap_or_default());
 }

@@ -18,5 +18,5 @@ mod scan;
 mod time;
 
 pub use assemble::Ignored;
-pub use scan::{Scanner, Sink};
+pub use scan::{CopyAt, Scanner, Search, Sink};
 pub use time::Assumptions;

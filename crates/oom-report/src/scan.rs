@@ -17,6 +17,7 @@ use crate::frame::{self, Scratch, embedded, journal_export};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
+pub use parallel::{CopyAt, Search};
 use stream::Stream;
 use wrapped::Rejoined;
 
@@ -105,10 +106,19 @@ impl Scanner {
     /// Scans a whole log with `threads` threads (0 counts as 1); the sink is called from this one.
     /// Returns the number of lines.
     pub fn scan(&mut self, bytes: &[u8], threads: usize, sink: Sink<'_>) -> u64 {
+        let search = Search {
+            threads,
+            ..Search::default()
+        };
+        self.scan_by(bytes, &search, sink)
+    }
+
+    /// The same, searched in a way of its own.
+    pub fn scan_by(&mut self, bytes: &[u8], search: &Search<'_>, sink: Sink<'_>) -> u64 {
         let mut position = Position::default();
         let mut lines = 0;
         let every_line = self.every_line;
-        parallel::search_in_order(bytes, threads, every_line, &mut |end, hits, newlines| {
+        parallel::search_in_order(bytes, search, every_line, &mut |end, hits, newlines| {
             let last = end == bytes.len();
             self.walk(bytes, end, hits, lines, &mut position, last, sink);
             lines += newlines;

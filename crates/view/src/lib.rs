@@ -77,7 +77,7 @@ pub fn view(format: Format, looks: Looks, tool: &str) -> Box<dyn View + Send> {
         Format::Terminal if looks.quiet => Box::new(quiet::Quiet::new(looks)),
         Format::Terminal => Box::new(terminal::Terminal::new(looks)),
         Format::Json => Box::new(machine::Json::new(tool)),
-        Format::Ndjson => Box::new(machine::Ndjson),
+        Format::Ndjson => Box::new(machine::Ndjson::default()),
         Format::Markdown => Box::new(markdown::Markdown::new(looks)),
         Format::Yaml => Box::new(machine::Yaml::new(tool)),
     }

@@ -7,10 +7,23 @@ use whodunit_case::incident::{Incident, SCHEMA, SourceInfo};
 
 use crate::View;
 
+/// JSON comes in many small pieces, and a writer behind `dyn` costs a call for each: they are put together here.
+#[derive(Default)]
+struct Pieces(Vec<u8>);
+
+impl Pieces {
+    fn write(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+        self.0.clear();
+        serde_json::to_writer(&mut self.0, incident)?;
+        out.write_all(&self.0)
+    }
+}
+
 /// `-o json`: one document.
 pub(crate) struct Json {
     tool: String,
     any: bool,
+    pieces: Pieces,
 }
 
 impl Json {
@@ -18,6 +31,7 @@ impl Json {
         Self {
             tool: tool.to_owned(),
             any: false,
+            pieces: Pieces::default(),
         }
     }
 }
@@ -32,7 +46,7 @@ impl View for Json {
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
         out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;
-        Ok(serde_json::to_writer(out, incident)?)
+        self.pieces.write(out, incident)
     }
 
     fn end(
@@ -50,7 +64,10 @@ impl View for Json {
 }
 
 /// `-o ndjson`: an incident a line. Sources and warnings are not part of it.
-pub(crate) struct Ndjson;
+#[derive(Default)]
+pub(crate) struct Ndjson {
+    pieces: Pieces,
+}
 
 impl View for Ndjson {
     fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -58,7 +75,7 @@ impl View for Ndjson {
     }
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, incident)?;
+        self.pieces.write(out, incident)?;
         out.write_all(b"\n")
     }
 

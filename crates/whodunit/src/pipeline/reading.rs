@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use oom_report::report::OomReport;
-use oom_report::{Assumptions, Scanner};
+use oom_report::{Assumptions, CopyAt, Scanner, Search};
 use whodunit_node::{Content, OpenError, Opened, Source};
 
 use super::{Ended, Event};
@@ -45,13 +45,7 @@ impl Reading<'_> {
                 .take(),
             _ => None,
         };
-        let opened = match opened_before.map_or_else(
-            || match self.threads_per_source {
-                1 => source.open_as_stream(),
-                _ => source.open(),
-            },
-            Ok,
-        ) {
+        let opened = match opened_before.map_or_else(|| source.open(), Ok) {
             Ok(opened) => opened,
             Err(skipped @ OpenError::Skipped { .. }) => {
                 let _ = tell(Event::Skipped(skipped.to_string()));
@@ -74,10 +68,15 @@ impl Reading<'_> {
         let mut scanner = Scanner::new(assumptions.clone());
         let mut ended = match opened.content {
             Content::Bytes(bytes) => {
-                let lines = scanner.scan(&bytes, self.threads_per_source, &mut |report| {
+                let copier = bytes.copier();
+                let search = Search {
+                    threads: self.threads_per_source,
+                    copy: copier.as_ref().map(|copier| copier as CopyAt<'_>),
+                    searched: Some(&|bytes| opened.read.add(bytes)),
+                };
+                let lines = scanner.scan_by(&bytes, &search, &mut |report| {
                     let _ = tell(Event::Report(Box::new(report)));
                 });
-                opened.read.add(bytes.len() as u64);
                 Ended {
                     bytes: Some(bytes.len() as u64),
                     lines: Some(lines),
