@@ -31,11 +31,20 @@ impl Scanner {
     pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
         let line = piece(bytes.get(..length).unwrap_or_default());
         let next = bytes.get(length..).unwrap_or_default();
+        let long_enough = line.len() >= NARROWEST && !is_record(line);
+        // Nothing is concluded from a next line that is not all there.
+        if long_enough
+            && more
+            && memchr::memchr(b'\n', next).is_none()
+            && self.is_stamped(line)
+            && (self.wrap_width.is_some() || self.is_incomplete(line))
+        {
+            return Rejoined::Waits;
+        }
         // Nearly every line of a log begins like the one before. A record of /dev/kmsg is whole as it is read.
-        let can_be_broken = line.len() >= NARROWEST
+        let can_be_broken = long_enough
             && (more || !next.is_empty())
-            && (next.is_empty() || self.after_prefix(line) != self.after_prefix(next))
-            && !is_record(line);
+            && (next.is_empty() || self.after_prefix(line) != self.after_prefix(next));
         if !can_be_broken {
             return Rejoined::Whole;
         }
@@ -46,11 +55,11 @@ impl Scanner {
     /// `None` when the line is not broken.
     fn joined(&mut self, line: &[u8], following: &[u8], more: bool) -> Option<Rejoined> {
         let width = line.len();
-        if self.wrap_width.is_some_and(|known| width > known) {
-            self.wrap_width = None;
-        }
         if !self.is_stamped(line) {
             return None;
+        }
+        if self.wrap_width.is_some_and(|known| width > known) {
+            self.wrap_width = None;
         }
         let known = self.wrap_width == Some(width);
         let mut joined = line.to_vec();
