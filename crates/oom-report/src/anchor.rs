@@ -201,3 +201,51 @@ fn look(bytes: &[u8], start: usize, stop: usize, counted: &mut (usize, u64), hit
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At every place of a part, over the ends of lanes, blocks and parts, and as its last bytes.
+    #[test]
+    fn no_place_hides_a_needle() {
+        let part = BLOCK * BLOCKS;
+        let noise: Vec<u8> = b"koomzl ki om\n"
+            .iter()
+            .copied()
+            .cycle()
+            .take(2 * part)
+            .collect();
+        for needle in NEEDLES {
+            let places = (0..200)
+                .chain(BLOCK - 80..BLOCK + 80)
+                .chain(part - 80..part + 80)
+                .chain(2 * part - 100..=2 * part - needle.len());
+            for at in places {
+                let mut bytes = noise.clone();
+                bytes[at..at + needle.len()].copy_from_slice(needle);
+                let (hits, lines) = search(&bytes, bytes.len());
+                assert_eq!(lines, newlines(&bytes));
+                let newlines = newlines(&bytes[..at]);
+                let offset = at;
+                assert_eq!(hits, [Hit { offset, newlines }]);
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_others_do_not_hide_a_needle_behind_them() {
+        let line = b"Killing process 7 (app): Killed process 7 (app)\n";
+        let (hits, _) = search(line, line.len());
+        assert_eq!(
+            hits,
+            [Hit {
+                offset: 25,
+                newlines: 0
+            }]
+        );
+        for other in OTHERS {
+            assert_eq!(search(other, other.len()).0, []);
+        }
+    }
+}

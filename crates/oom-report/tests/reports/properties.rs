@@ -1,7 +1,7 @@
 //! What holds for any log: cut anywhere, mixed with anything, in any form, the facts are the same or fewer.
 
 use oom_report::report::OomReport;
-use oom_report::{Assumptions, Scanner};
+use oom_report::{Assumptions, Scanner, Search};
 use proptest::prelude::*;
 
 use crate::agreement::no_fact_is_new;
@@ -141,6 +141,29 @@ proptest! {
     }
 }
 
+/// Searched in copies, of which there are none from `readable` on.
+fn copied(log: &[u8], threads: usize, readable: usize) -> (Vec<OomReport>, u64) {
+    let copy = |offset: usize, buffer: &mut [u8]| {
+        let end = offset + buffer.len();
+        if end <= readable {
+            buffer.copy_from_slice(&log[offset..end]);
+        }
+        end <= readable
+    };
+    let searched = std::cell::Cell::new(0);
+    let count = |bytes| searched.set(searched.get() + bytes);
+    let search = Search {
+        threads,
+        copy: Some(&copy),
+        searched: Some(&count),
+    };
+    let mut reports = Vec::new();
+    let lines = Scanner::new(Assumptions::default())
+        .scan_by(log, &search, &mut |report| reports.push(report));
+    assert_eq!(searched.get(), log.len() as u64);
+    (reports, lines)
+}
+
 #[test]
 fn segments_and_threads_do_not_matter() {
     let report = wrap(FORMS[2], &records(CONTAINER_LIMIT));
@@ -155,6 +178,9 @@ fn segments_and_threads_do_not_matter() {
     assert!(slow.0.len() > 100);
     for threads in 1..4 {
         assert_eq!(fast(&log, threads), slow);
+        assert_eq!(copied(&log, threads, log.len()), slow);
+        // A file that became shorter: what cannot be copied is searched where it is.
+        assert_eq!(copied(&log, threads, 5 << 20), slow);
     }
     for chunk in [9973, 256 << 10, 700_001, 1 << 20] {
         assert_eq!(streamed(&log, chunk), slow);
