@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::{Advice, fadvise};
 
 use crate::noise::{self, Random};
 use crate::reports::{self, RealReport};
@@ -60,7 +62,34 @@ pub(crate) fn noisy(folder: &Path, bytes: u64, reports: usize) -> anyhow::Result
     })
 }
 
+/// How the page cache holds a file. A fault of a mapping brings in one folio's part of 64 KiB, or a whole folio of
+/// megabytes: what a mapped file costs depends on that more than on anything else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folios {
+    /// As reading from front to back leaves it.
+    Large,
+    /// As reading here and there leaves it: a page each.
+    Pages,
+}
+
 impl Log {
+    /// Brings all of it anew from the disk into the page cache.
+    pub(crate) fn cache(&self, folios: Folios) -> anyhow::Result<()> {
+        let tried = || self.path.display().to_string();
+        let file = File::open(&self.path).with_context(tried)?;
+        file.sync_all().with_context(tried)?;
+        fadvise(&file, 0, None, Advice::DontNeed).with_context(tried)?;
+        if folios == Folios::Pages {
+            fadvise(&file, 0, None, Advice::Random).with_context(tried)?;
+            // One read of each page, so that none is asked for with its neighbours.
+            let mut byte = [0];
+            for at in (0..self.bytes).step_by(4096) {
+                file.read_exact_at(&mut byte, at).with_context(tried)?;
+            }
+        }
+        self.warm()
+    }
+
     /// Brings all of it into the page cache, where the kernel has let go of some.
     pub(crate) fn warm(&self) -> anyhow::Result<()> {
         let mut file = File::open(&self.path)?;
