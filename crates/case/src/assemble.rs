@@ -107,6 +107,7 @@ fn without_tables(
             path: context.path.map(str::to_owned),
             first_line: report.text.first_line(),
             last_line: report.text.last_line(),
+            boot: report.boot_ordinal,
             complete: report.missing.is_empty() && !torn,
             provenance: report.provenance,
         },

@@ -143,6 +143,9 @@ pub struct IncidentSource {
     pub first_line: Option<u64>,
     /// 1-based.
     pub last_line: Option<u64>,
+    /// Which boot of its machine in this source, 1 for the first; null where a wall clock or `boot_id` tells the boots
+    /// apart, or the lines have no clock at all.
+    pub boot: Option<u32>,
     /// No section is missing and nothing was cut.
     pub complete: bool,
     /// Who wrote the lines, as far as the form shows.

@@ -24,6 +24,8 @@ pub struct PastKill {
     pub node: Option<SmolStr>,
     /// Boot, where the log carries it.
     pub boot_id: Option<SmolStr>,
+    /// Which boot of its source, where only the boot clock tells.
+    pub boot_ordinal: Option<u32>,
     /// Where it was read: `path:line`.
     pub place: SmolStr,
     /// What is killed again when it is killed again: see [`container_key`].
@@ -43,6 +45,8 @@ pub struct Boot<'a> {
     pub id: Option<&'a str>,
     /// Path of the source it was read in.
     pub source: Option<&'a str>,
+    /// Which boot of that source, where only the boot clock tells.
+    pub ordinal: Option<u32>,
 }
 
 /// The path of a source that has none, in a place.
@@ -60,6 +64,7 @@ impl PastKill {
             time_assumed: incident.time_assumed,
             node: incident.node.as_deref().map(SmolStr::new),
             boot_id: incident.boot_id.as_deref().map(SmolStr::new),
+            boot_ordinal: incident.source.boot,
             place: format_smolstr!("{path}:{}", incident.source.first_line.unwrap_or(0)),
             container_key: container_key(
                 incident.pod.as_ref().and_then(|pod| pod.uid.as_deref()),
@@ -98,8 +103,10 @@ impl PastKill {
         }
         let same_boot = match (self.boot_id.as_deref(), boot.id) {
             (Some(mine), Some(other)) => mine == other,
-            // One file is taken for one boot; two files may be of two machines.
-            _ => self.source() == boot.source.unwrap_or(NO_PATH),
+            // Two files may be of two machines.
+            _ => {
+                self.source() == boot.source.unwrap_or(NO_PATH) && self.boot_ordinal == boot.ordinal
+            }
         };
         if !same_boot {
             return None;
@@ -117,11 +124,20 @@ impl PastKill {
     /// The same kill, as far as the times tell; the ids are equal already.
     fn times_fit(&self, incident: &Incident) -> bool {
         const SLACK_S: i64 = 2;
+        // A form may print milliseconds only.
+        const COPY_US: u64 = 1_000;
         // Zones lie a quarter of an hour apart at the least, 26 hours at the most.
         const ZONE_STEP_S: i64 = 900;
         const ZONE_SPAN_S: i64 = 26 * 3600;
         if let (Some(mine), Some(other)) = (self.boot_us, boot_us(incident)) {
-            return mine.abs_diff(other) <= SLACK_S.unsigned_abs() * 1_000_000;
+            // In two boots of one log the same process may die at nearly the same time, and a log may hold a part twice:
+            // then the clocks do not differ at all.
+            let other_boot = self.boot_ordinal != incident.source.boot
+                && self.source() == incident.source.path.as_deref().unwrap_or(NO_PATH);
+            return match other_boot {
+                true => mine.abs_diff(other) <= COPY_US,
+                false => mine.abs_diff(other) <= SLACK_S.unsigned_abs() * 1_000_000,
+            };
         }
         let (Some(mine), Some(other)) = (self.time, incident.time) else {
             return true;

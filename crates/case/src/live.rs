@@ -128,6 +128,7 @@ fn of_signal(case: &Case, around: &Surroundings<'_>) -> Incident {
             path: None,
             first_line: None,
             last_line: None,
+            boot: None,
             complete: case.kill.is_some() && !case.exits.is_empty(),
             provenance: Provenance::Kernel,
         },

@@ -48,11 +48,12 @@ pub fn exact(kib: u64) -> String {
     }
 }
 
-/// A span of time: `43 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+/// A span of time: `43 s`, `12 min`, `3 h 20 min`, `2 d 4 h`; `less than a second` for none.
 pub fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
-        0..120 => format!("{seconds} s"),
+        0 => "less than a second".to_owned(),
+        1..120 => format!("{seconds} s"),
         120..7_200 => format!("{minutes} min"),
         7_200..172_800 => format!("{hours} h {} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
@@ -98,6 +99,7 @@ mod tests {
 
     #[test]
     fn spans_and_shares_are_rounded() {
+        assert_eq!(span(0), "less than a second");
         assert_eq!(span(119), "119 s");
         assert_eq!(span(1_200), "20 min");
         assert_eq!(span(12_000), "3 h 20 min");

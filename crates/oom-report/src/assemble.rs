@@ -5,6 +5,7 @@
 //! that could be either's are dropped and the victims kept.
 
 mod aftermath;
+mod boots;
 mod settle;
 mod tangle;
 
@@ -17,7 +18,10 @@ use crate::kernel::kill::{Cause, Killed};
 use crate::kernel::{self, KernelLine};
 use crate::report::{OomReport, Victim};
 use crate::time::Assumptions;
+use boots::{Boots, Moment};
 use tangle::Tangle;
+
+pub(crate) use boots::{BANNER, is_banner};
 
 /// Lines that do not belong to an unfinished report before it is given up.
 const PATIENCE: u32 = 512;
@@ -51,6 +55,7 @@ pub(crate) struct Assembler {
     /// Reports handed over before they were over, by their first line, with the lines they had.
     told: VecDeque<(Option<u64>, usize)>,
     remembered: VecDeque<Remembered>,
+    boots: Boots,
     /// The kernel's clock at the last line of the report that ended last.
     last_boot_us: Option<u64>,
     /// Two reports run into each other: kills since then, and what may say more of them.
@@ -67,6 +72,7 @@ struct Remembered {
     pid: u32,
     comm: smol_str::SmolStr,
     sizes: [Option<u64>; 2],
+    moment: Moment,
 }
 
 impl Assembler {
@@ -104,6 +110,9 @@ impl Assembler {
             }
             return self.grow_impatient();
         }
+        if matches!(line, KernelLine::Other) && is_banner(frame) {
+            return self.begin_boot(frame);
+        }
         self.give_up_stale(frame);
         match &line {
             KernelLine::Header(_) => self.begin(&line, frame, number, cut),
@@ -114,7 +123,9 @@ impl Assembler {
                         draft.stage < Stage::Killed && !draft.contradicts(announce.cause)
                     })
                 });
-                if at.is_none() && self.is_repeated(announce.pid, announce.comm, [None, None]) {
+                if at.is_none()
+                    && self.is_repeated(announce.pid, announce.comm, [None, None], frame)
+                {
                     self.ignored.repeated += 1;
                     return;
                 }
@@ -129,7 +140,7 @@ impl Assembler {
                         index,
                     );
                 }
-                self.remember(announce.pid, announce.comm, [None, None]);
+                self.remember(announce.pid, announce.comm, [None, None], frame);
             }
             KernelLine::Sharing { pid, comm } => {
                 // Always about the victim just killed.
@@ -211,7 +222,11 @@ impl Assembler {
     }
 
     fn open(&mut self, frame: &Frame<'_>) -> usize {
-        self.drafts.push(Draft::new(frame, &self.assumptions));
+        let mut draft = Draft::new(frame, &self.assumptions);
+        let report = &draft.report;
+        let known = report.time.wall.is_some() || report.boot_id.is_some();
+        draft.report.boot_ordinal = self.boots.of_report(frame, known);
+        self.drafts.push(draft);
         self.drafts.len() - 1
     }
 
@@ -418,6 +433,7 @@ impl Assembler {
                     killed.pid,
                     killed.comm,
                     [killed.total_vm_kib, killed.anon_rss_kib],
+                    frame,
                 ) {
                     self.ignored.repeated += 1;
                     return;
@@ -440,6 +456,7 @@ impl Assembler {
             killed.pid,
             killed.comm,
             [killed.total_vm_kib, killed.anon_rss_kib],
+            frame,
         );
     }
 
@@ -525,16 +542,24 @@ impl Assembler {
         }
     }
 
-    fn is_repeated(&self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2]) -> bool {
+    fn is_repeated(
+        &self,
+        pid: u32,
+        comm: &[u8],
+        sizes: [Option<u64>; 2],
+        frame: &Frame<'_>,
+    ) -> bool {
         let comm = text(comm);
+        let moment = self.boots.moment(frame);
         self.remembered.iter().any(|known| {
             known.pid == pid
                 && known.comm == comm
                 && (sizes == [None, None] || known.sizes == sizes)
+                && known.moment.may_be_copies(&moment)
         })
     }
 
-    fn remember(&mut self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2]) {
+    fn remember(&mut self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2], frame: &Frame<'_>) {
         if self.remembered.len() >= REMEMBERED {
             self.remembered.pop_front();
         }
@@ -542,6 +567,7 @@ impl Assembler {
             pid,
             comm: text(comm),
             sizes,
+            moment: self.boots.moment(frame),
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::frame::{Frame, Origin};
 use crate::kernel::KernelLine;
 use crate::kernel::kill::{Cause, ConstraintLine};
 use crate::kernel::table::Columns;
-use crate::kernel::trigger::{CpuLine, Header};
+use crate::kernel::trigger::{CpuLine, Header, StackFrame};
 use crate::kernel_version::KernelVersion;
 use crate::report::{Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Trigger};
 use crate::time::Assumptions;
@@ -72,6 +72,8 @@ pub(crate) struct Draft {
     counters_open: bool,
     /// Rows of the slab list may follow.
     slab_open: bool,
+    /// Functions of the call trace that the kernel marks as guesses.
+    guesses: Vec<SmolStr>,
     mem_info_seen: bool,
     cause: Cause,
     /// The kernel's constraint word contradicts the rest of its line (5.0 to 5.2).
@@ -114,6 +116,7 @@ impl Draft {
             stats_open: false,
             counters_open: false,
             slab_open: false,
+            guesses: Vec::new(),
             mem_info_seen: false,
             cause: Cause::Unsaid,
             constraint_wrong: false,
@@ -236,7 +239,7 @@ impl Draft {
                 self.keep(frame, number);
                 Taken::Yes
             }
-            KernelLine::StackFrame(function) => {
+            KernelLine::StackFrame(StackFrame { function, guess }) => {
                 if self.stage > Stage::Stack || self.stage == Stage::Nothing {
                     return Taken::Foreign;
                 }
@@ -248,20 +251,17 @@ impl Draft {
                     .map(|trigger| trigger.stack.as_slice())
                     .unwrap_or_default();
                 if self.firm.is_some()
-                    && function.is_some_and(|function| {
-                        known.iter().any(|known| known.as_bytes() == function)
-                    })
+                    && !guess
+                    && known.iter().any(|known| known.as_bytes() == *function)
                 {
                     return Taken::Conflict;
                 }
                 self.stage = Stage::Stack;
                 self.keep(frame, number);
-                if let Some(function) = function {
-                    let page_fault = function.starts_with(b"pagefault_out_of_memory");
-                    let function = text(function);
-                    let trigger = self.trigger();
-                    trigger.page_fault |= page_fault;
-                    trigger.stack.push(function);
+                if *guess {
+                    self.guesses.push(text(function));
+                } else {
+                    self.trigger().stack.push(text(function));
                 }
                 Taken::Yes
             }

@@ -31,8 +31,8 @@ pub(crate) enum KernelLine<'a> {
     Hardware(&'a [u8]),
     /// `Call Trace:` and the marks `<TASK>`, `<IRQ>`
     StackMark,
-    /// A function of the call trace; `None` for an unreliable entry (`? f+0x1/0x2`).
-    StackFrame(Option<&'a [u8]>),
+    /// A function of the call trace.
+    StackFrame(trigger::StackFrame<'a>),
     /// Registers printed after the call trace.
     Registers,
     /// `Task in VICTIM killed as a result of limit of LIMIT` (before 5.0)
@@ -82,12 +82,12 @@ impl KernelLine<'_> {
             | Self::Killed(_)
             | Self::Sharing { .. }
             | Self::Reaped(_)
-            | Self::ReapFailed { .. } => true,
+            | Self::ReapFailed { .. }
+            | Self::TaskIn { .. } => true,
             Self::Outcome(outcome) => {
                 matches!(outcome, Outcome::NoKillableProcesses | Outcome::Panic)
             }
             Self::Group(_)
-            | Self::TaskIn { .. }
             | Self::Cpuset { .. }
             | Self::Cpu(_)
             | Self::Hardware(_)

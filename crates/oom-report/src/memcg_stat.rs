@@ -161,6 +161,7 @@ const FIELDS: &[StatField] = &[
     events("workingset_restore_file", "file pages that had been hot before they were dropped"),
     size("writeback", StatKind::Part, "pages being written to disk right now (v1)"),
     size("zswap", StatKind::Kernel, "memory that holds compressed swap"),
+    size("zswap_incomp", StatKind::Kernel, "pages that would not compress, kept whole in zswap; a part of zswap"),
     size("zswapped", StatKind::Swap, "application memory swapped to zswap, before compression"),
     events("zswpin", "pages brought back from zswap"),
     events("zswpout", "pages moved to zswap"),

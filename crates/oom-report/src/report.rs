@@ -29,6 +29,9 @@ pub struct OomReport {
     pub node: Option<SmolStr>,
     /// Boot id, where the form carries one (journal).
     pub boot_id: Option<SmolStr>,
+    /// Which boot of its machine in this log, 1 for the first, where nothing but the kernel's clock tells (no wall
+    /// clock, no boot id).
+    pub boot_ordinal: Option<u32>,
     /// Kernel release, from the report's `CPU:` line or from a banner earlier in the log.
     pub kernel_release: Option<SmolStr>,
     /// The same, read.
@@ -202,7 +205,8 @@ pub struct Trigger {
     pub mems_allowed: Option<SmolStr>,
     /// NUMA nodes that the allocation was limited to (`nodemask=`), as printed; none for `(null)`.
     pub nodemask: Option<SmolStr>,
-    /// Call trace, innermost first, without addresses and offsets.
+    /// Call trace, innermost first, without addresses and offsets; without the guesses of the kernel's unwinder (`?`)
+    /// unless there is nothing else.
     pub stack: Vec<SmolStr>,
     /// The report came from the page-fault path (`pagefault_out_of_memory`).
     pub page_fault: bool,
@@ -371,27 +375,20 @@ pub struct Task {
     /// Resident, pages.
     pub rss_pages: u64,
     /// Resident anonymous, pages (6.8+).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub rss_anon_pages: Option<u64>,
     /// Resident file-backed, pages (6.8+).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub rss_file_pages: Option<u64>,
     /// Resident shmem, pages (6.8+).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub rss_shmem_pages: Option<u64>,
     /// Number of page-table pages (before 4.15).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub nr_ptes: Option<u64>,
     /// Number of page-middle-directory pages (4.1 to 4.14).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub nr_pmds: Option<u64>,
     /// Bytes of page tables (4.15+).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub pgtables_bytes: Option<u64>,
     /// Swapped out, pages.
     pub swapents_pages: Option<u64>,
     /// CPU (only before 3.3).
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub cpu: Option<u32>,
     /// -1000 to 1000.
     pub oom_score_adj: i32,

@@ -3,6 +3,7 @@
 //! While no report is open only lines with a needle are looked at; the rest of the log is searched, not read. Works on
 //! bytes held whole (a mapped file), with several threads searching ahead, and on a stream, in constant memory.
 
+mod boots;
 mod look_back;
 mod markup;
 mod parallel;
@@ -236,6 +237,7 @@ impl Scanner {
         self.walk(bytes, end, &hits, lines_before, &mut position, last, sink);
         stream.search_again = !last && (self.waits || self.at_open_entry(bytes, position.offset));
         if !self.assembler.is_active() && !last && !stream.search_again {
+            self.note_boots(bytes, position.offset, end);
             position = Position {
                 offset: end,
                 lines: lines_before + newlines,
@@ -286,6 +288,7 @@ impl Scanner {
                 let start = record_start(bytes, hit.offset, floor, exported);
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
+                self.note_boots(bytes, position.offset, start);
                 position.lines = (lines_before + hit.newlines).saturating_sub(back);
                 position.offset = start;
                 self.look_back(bytes, position);

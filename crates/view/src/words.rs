@@ -206,7 +206,10 @@ pub(crate) fn when(incident: &Incident) -> String {
     match (incident.time, incident.boot_time_s) {
         (Some(time), _) if incident.time_assumed => format!("{time} (year or zone assumed)"),
         (Some(time), _) => time.to_string(),
-        (None, Some(seconds)) => format!("{seconds:.6} s after boot"),
+        (None, Some(seconds)) => match incident.source.boot {
+            Some(boot) if boot > 1 => format!("{seconds:.6} s after boot {boot} of this log"),
+            _ => format!("{seconds:.6} s after boot"),
+        },
         (None, None) => "time not in the log".to_owned(),
     }
 }

@@ -27,6 +27,7 @@ fn seconds_before(scene: &Scene<'_>, past: &PastKill) -> Option<u64> {
         Boot {
             id: scene.report.boot_id.as_deref(),
             source: scene.context.path,
+            ordinal: scene.report.boot_ordinal,
         },
     )
 }
@@ -121,7 +122,7 @@ fn same_container(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 span(last)
             ),
             _ => format!(
-                "{} of the same container was killed {number} times before, every {} on average",
+                "{} of the same container was killed {number} times before, {} apart on average",
                 victim.comm,
                 span(mean)
             ),
@@ -185,7 +186,10 @@ fn storm(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         finding(
             "kill-storm",
             Severity::Critical,
-            format!("{number} kills within {}", span(over)),
+            match over {
+                0 => format!("{number} kills within a second"),
+                _ => format!("{number} kills within {}", span(over)),
+            },
             format!("{spread} The first of them is where to look for the cause."),
         )
         .number("kills", number as u64)

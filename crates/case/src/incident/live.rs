@@ -35,6 +35,7 @@ impl Incident {
                 path: None,
                 first_line: None,
                 last_line: None,
+                boot: None,
                 complete: false,
                 provenance: Provenance::Kernel,
             },

@@ -67,6 +67,26 @@ fn the_same_kill_in_another_log_is_known_by_its_times() {
     }
 }
 
+/// A machine that boots the same way each time kills the same process each time.
+#[test]
+fn the_same_kill_in_the_next_boot_of_a_log_is_another() {
+    let of_boot = |boot_s: f64, ordinal: u32| {
+        let mut incident = at(kill(), Some(boot_s), None, false);
+        incident.source.boot = Some(ordinal);
+        incident
+    };
+    let mut ledger = Ledger::new(8);
+    ledger.add(&of_boot(12.5, 1));
+    assert_eq!(ledger.seen(&of_boot(12.6, 2)), None);
+    assert!(ledger.seen(&of_boot(12.6, 1)).is_some());
+    // A part of the log that stands there twice looks like another boot.
+    assert!(ledger.seen(&of_boot(12.5, 2)).is_some());
+    // Another source counts for itself.
+    let mut elsewhere = of_boot(12.6, 2);
+    elsewhere.source.path = Some("other.log".into());
+    assert!(ledger.seen(&elsewhere).is_some());
+}
+
 #[test]
 fn another_victim_is_another_kill() {
     let mut ledger = Ledger::new(8);

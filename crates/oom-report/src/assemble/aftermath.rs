@@ -21,7 +21,7 @@ impl Assembler {
         }) {
             return;
         }
-        if self.is_repeated(line.pid, line.comm, [None, None]) {
+        if self.is_repeated(line.pid, line.comm, [None, None], frame) {
             return;
         }
         // All that is left of a kill.
@@ -36,7 +36,7 @@ impl Assembler {
                 ..Victim::default()
             });
         }
-        self.remember(line.pid, line.comm, [None, None]);
+        self.remember(line.pid, line.comm, [None, None], frame);
         self.conclude(at);
     }
 

@@ -135,6 +135,7 @@ impl Assembler {
             killed.pid,
             killed.comm,
             [killed.total_vm_kib, killed.anon_rss_kib],
+            frame,
         );
         let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
         let waiting = self

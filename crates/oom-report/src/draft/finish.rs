@@ -30,6 +30,7 @@ impl Draft {
 
     /// The finished report.
     pub(crate) fn finish(mut self) -> OomReport {
+        self.settle_stack();
         self.settle_scope();
         self.settle_path();
         self.settle_page_size();
@@ -42,6 +43,22 @@ impl Draft {
         }
         self.note_missing();
         self.report
+    }
+
+    /// Kernels without a reliable unwinder (Debian's 4.9) mark every function as a guess: then the guesses are the
+    /// trace. Where its end is lost, the functions that are no guesses may be, too.
+    fn settle_stack(&mut self) {
+        let ended = self.stage > Stage::Stack;
+        let Some(trigger) = self.report.trigger.as_mut() else {
+            return;
+        };
+        if trigger.stack.is_empty() && ended {
+            trigger.stack = self.guesses.clone();
+        }
+        trigger.page_fault = trigger
+            .stack
+            .iter()
+            .any(|function| function.starts_with("pagefault_out_of_memory"));
     }
 
     fn settle_scope(&mut self) {
@@ -267,7 +284,7 @@ impl Draft {
         );
         lacks(
             Missing::Stack,
-            trigger.is_none_or(|trigger| trigger.stack.is_empty()),
+            trigger.is_none_or(|trigger| trigger.stack.is_empty()) && self.guesses.is_empty(),
         );
         let memcg = report.memcg.as_ref();
         let by_memcg = report.scope == Some(Scope::Memcg);

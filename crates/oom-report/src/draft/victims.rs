@@ -103,6 +103,7 @@ impl Draft {
             },
             node: self.report.node.clone(),
             boot_id: self.report.boot_id.clone(),
+            boot_ordinal: self.report.boot_ordinal,
             ..OomReport::default()
         };
         for victim in &mut victims {
@@ -197,19 +198,20 @@ impl Draft {
     pub(crate) fn forget_body(&mut self) {
         let report = std::mem::take(&mut self.report);
         self.pids.clear();
+        self.guesses.clear();
         self.report = OomReport {
             text: report.text,
             provenance: report.provenance,
             time: report.time,
             node: report.node,
             boot_id: report.boot_id,
+            boot_ordinal: report.boot_ordinal,
             trigger: report
                 .trigger
                 .filter(|trigger| trigger.line.is_some())
                 .map(|trigger| Trigger {
                     // The call trace and what the `oom-kill:` line adds stand after the header.
                     stack: Vec::new(),
-                    page_fault: false,
                     ..trigger
                 }),
             ..OomReport::default()
@@ -235,7 +237,9 @@ impl Draft {
             .is_some_and(|memcg| memcg.memory.line.is_some())
             || self.mem_info_seen;
         trigger.is_some_and(|trigger| {
-            trigger.line.is_some() && trigger.cpu_line.is_some() && !trigger.stack.is_empty()
+            trigger.line.is_some()
+                && trigger.cpu_line.is_some()
+                && !(trigger.stack.is_empty() && self.guesses.is_empty())
         }) && memory
             && !report.tasks.is_empty()
     }

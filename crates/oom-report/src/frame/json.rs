@@ -68,6 +68,36 @@ const PROGRAM: &[&str] = &[
     "programname",
     "syslogtag",
 ];
+/// Keys that hold the syslog facility, a number or a name: the journal's, and what collectors call it.
+const FACILITY: &[&str] = &[
+    "SYSLOG_FACILITY",
+    "syslog_facility",
+    "syslogfacility",
+    "syslogfacility-text",
+    "facility",
+    "facility_label",
+];
+/// Facilities other than the kernel's, by name (syslog(3)). Graylog's `facility` may be anything.
+const OTHERS_FACILITIES: &[&str] = &[
+    "user",
+    "user-level",
+    "mail",
+    "daemon",
+    "system",
+    "auth",
+    "security/authorization",
+    "syslog",
+    "syslogd",
+    "lpr",
+    "line printer",
+    "news",
+    "network news",
+    "uucp",
+    "cron",
+    "clock",
+    "authpriv",
+    "ftp",
+];
 const TIME: &[&str] = &[
     "time",
     "@timestamp",
@@ -191,13 +221,20 @@ impl Fields {
             }
             None => time_of(object),
         };
+        let facility = FACILITY.iter().find_map(|key| {
+            number_of(key)
+                .map(|number| number == 0)
+                .or_else(|| of_kernel(text_of(key)?))
+        });
         self.writer = match text_of("_TRANSPORT") {
-            Some("kernel") => match number_of("SYSLOG_FACILITY") {
-                Some(0) => Writer::JournalKernel,
-                Some(_) => Writer::Other,
+            Some("kernel") => match facility {
+                Some(true) => Writer::JournalKernel,
+                Some(false) => Writer::Other,
                 None => Writer::NamedKernel,
             },
             Some(_) => Writer::Other,
+            // Only the kernel logs with facility 0; whoever named the program may have been told anything.
+            None if facility == Some(false) => Writer::Other,
             None => match PROGRAM.iter().find_map(|key| text_of(key)) {
                 Some(name) if name.trim_end_matches(':') == "kernel" => Writer::NamedKernel,
                 Some(_) => Writer::Other,
@@ -251,6 +288,18 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
             .map(|byte| u8::try_from(byte.as_u64()?).ok())
             .collect(),
         _ => None,
+    }
+}
+
+/// Whether a facility's name is the kernel's; `None` for what is no facility.
+fn of_kernel(name: &str) -> Option<bool> {
+    match name {
+        "kern" | "kernel" => Some(true),
+        _ => (OTHERS_FACILITIES.contains(&name)
+            || name
+                .strip_prefix("local")
+                .is_some_and(|number| number.len() == 1))
+        .then_some(false),
     }
 }
 

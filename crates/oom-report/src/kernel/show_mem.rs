@@ -12,7 +12,7 @@ pub(crate) enum ShowMemLine<'a> {
     Counters(&'a [u8]),
     /// `Node 0 active_anon:96kB ...`, the numbers from `active_anon` on
     Node { node: u32, fields: &'a [u8] },
-    /// `Node 0 DMA free:15360kB min:..`, the numbers from `free` on
+    /// `Node 0 DMA free:15360kB min:..` (without NUMA no `Node 0 `), the numbers from `free` on
     Zone {
         node: u32,
         name: &'a [u8],
@@ -86,9 +86,9 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
         b'N' if line.starts_with(b"Name ") && contains(line, b"Used") => {
             Some(ShowMemLine::SlabHeader)
         }
-        // Before 4.8 without NUMA the node is printed too; HighMem machines of old kernels print the bare zone.
-        b'D' | b'H' if contains(line, b"per-cpu:") => Some(ShowMemLine::PerCpu),
         b'C' if cursor.eat(b"CPU ") && contains(line, b"hi:") => Some(ShowMemLine::PerCpu),
+        // `show_node` prints `Node N ` with CONFIG_NUMA only: without it there is one node.
+        b'D' | b'N' | b'H' | b'M' if is_bare_zone(line) => read_node(0, line),
         b'F' if cursor.eat(b"Free swap") => swap(cursor).map(ShowMemLine::SwapFree),
         b'T' if cursor.eat(b"Total swap") => swap(cursor).map(ShowMemLine::SwapTotal),
         b'S' if line.starts_with(b"Swap cache stats:") => Some(ShowMemLine::SwapCacheStats),
@@ -116,6 +116,19 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
         }
         _ => None,
     }
+}
+
+/// Whether the line begins with a zone's name (`zone_names`, mm/page_alloc.c) and what is printed of zones.
+fn is_bare_zone(line: &[u8]) -> bool {
+    const ZONES: [&[u8]; 6] = [
+        b"DMA", b"DMA32", b"Normal", b"HighMem", b"Movable", b"Device",
+    ];
+    let mut cursor = Cursor(line);
+    let name = cursor.take_while(|byte| byte.is_ascii_alphanumeric());
+    ZONES.contains(&name)
+        && (cursor.eat(b" free:")
+            || cursor.eat(b" per-cpu:")
+            || cursor.eat(b": ") && cursor.number().is_some() && cursor.eat(b"*"))
 }
 
 fn swap(mut cursor: Cursor<'_>) -> Option<u64> {

@@ -25,6 +25,14 @@ pub(crate) struct CpuLine<'a> {
     pub(crate) release: Option<&'a [u8]>,
 }
 
+/// ` dump_stack+0x5c/0x7b`, ` ? dump_stack+0x5c/0x7b`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StackFrame<'a> {
+    pub(crate) function: &'a [u8],
+    /// Found on the stack by its looks only (`?`, `(unreliable)`): it may be a leftover.
+    pub(crate) guess: bool,
+}
+
 const INVOKED: &[u8] = b" invoked oom-killer: ";
 
 /// Reads the header. The name stands first and may hold anything but the words of the kernel (15 bytes at most).
@@ -207,5 +215,5 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
         return None;
     }
     let guess = contains(before, b"?") || contains(tail, b"(unreliable)");
-    Some(KernelLine::StackFrame((!guess).then_some(function)))
+    Some(KernelLine::StackFrame(StackFrame { function, guess }))
 }

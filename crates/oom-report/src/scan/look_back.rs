@@ -1,7 +1,7 @@
 //! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
 
 use super::{Position, Scanner, markup};
-use crate::assemble::GAP_US;
+use crate::assemble::{GAP_US, is_banner};
 use crate::frame;
 use crate::kernel::{self, KernelLine, memcg};
 
@@ -107,6 +107,8 @@ impl Scanner {
             return Body::Foreign;
         }
         match kernel::read(frame.text, false) {
+            // Nothing of an earlier boot belongs here.
+            KernelLine::Other if is_banner(&frame) => Body::Barrier,
             KernelLine::Other if memcg::read_stat(frame.text).is_some() => Body::Part,
             KernelLine::Other | KernelLine::Suppressed => Body::Foreign,
             // Another kind of report (a warning, a failed allocation) may stand before this one: its call trace is not ours.

@@ -133,6 +133,7 @@ fn incident(report: OomReport, info: &SourceInfo) -> Incident {
             path: info.path.clone(),
             first_line: report.text.first_line(),
             last_line: report.text.last_line(),
+            boot: None,
             complete: true,
             provenance: Provenance::Unverified,
         },

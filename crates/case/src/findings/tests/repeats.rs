@@ -15,6 +15,7 @@ fn past(seconds: u64, anon_rss_kib: u64) -> PastKill {
         time_assumed: false,
         node: None,
         boot_id: None,
+        boot_ordinal: None,
         place: "kern.log:1".into(),
         container_key: Some(format!("pod {UID}").into()),
         comm: "app".into(),
@@ -37,7 +38,7 @@ fn growth_across_kills_has_interval_and_trend() {
     assert_eq!(text(&incident, "repeated-kills", "size_trend"), "growing");
     assert!(
         finding(&incident, "repeated-kills")
-            .is_some_and(|found| found.title.contains("every 20 min on average"))
+            .is_some_and(|found| found.title.contains("20 min apart on average"))
     );
 }
 
@@ -78,6 +79,19 @@ fn many_kills_in_a_short_time_are_a_storm() {
     let incident = judged_after(&figure_13(), &history);
     assert_eq!(int(&incident, "kill-storm", "kills"), 4);
     assert_eq!(int(&incident, "kill-storm", "within_s"), 60);
+    let at_once: Vec<PastKill> = (0..3).map(|_| past(0, 1_000)).collect();
+    let incident = judged_after(&figure_13(), &at_once);
+    let title = |code| finding(&incident, code).map(|found| found.title.clone());
+    assert_eq!(
+        title("kill-storm").as_deref(),
+        Some("4 kills within a second")
+    );
+    assert_eq!(
+        title("repeated-kills").as_deref(),
+        Some(
+            "app of the same container was killed 3 times before, less than a second apart on average"
+        )
+    );
     let slow: Vec<PastKill> = (1..=3).map(|n| past(n * 200, 1_000)).collect();
     assert!(finding(&judged_after(&figure_13(), &slow), "kill-storm").is_none());
     assert!(finding(&judged_after(&figure_13(), &history[..2]), "kill-storm").is_none());
@@ -106,6 +120,8 @@ fn boot_clocks_of_different_boots_are_not_compared() {
             && !codes.iter().any(|code| code == "kill-storm")
     };
     assert!(silent(codes(&|past| past.place = "other.log:1".into())));
+    // One log of two boots.
+    assert!(silent(codes(&|past| past.boot_ordinal = Some(1))));
     // The ids of boots are surer than files.
     let mut report = figure_13();
     report.boot_id = Some("a".into());
