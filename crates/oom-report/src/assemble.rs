@@ -56,6 +56,8 @@ pub(crate) struct Assembler {
     told: VecDeque<(Option<u64>, usize)>,
     remembered: VecDeque<Remembered>,
     boots: Boots,
+    /// A report of another kind began inside the open one: a stack and memory that follow may be its.
+    aside: bool,
     /// The kernel's clock at the last line of the report that ended last.
     last_boot_us: Option<u64>,
     /// Two reports run into each other: kills since then, and what may say more of them.
@@ -114,6 +116,9 @@ impl Assembler {
             return self.begin_boot(frame);
         }
         self.give_up_stale(frame);
+        if self.is_aside(&line) {
+            return self.grow_impatient();
+        }
         match &line {
             KernelLine::Header(_) => self.begin(&line, frame, number, cut),
             KernelLine::Killed(killed) => self.killed(killed, frame, number),
@@ -177,6 +182,44 @@ impl Assembler {
                 }
             }
             _ => self.body(&line, frame, number, cut),
+        }
+    }
+
+    /// Whether the line may be part of a report of another kind that began inside the open one. The OOM killer's own
+    /// lines end it.
+    fn is_aside(&mut self, line: &KernelLine<'_>) -> bool {
+        match line {
+            KernelLine::OtherReport => {
+                self.aside = !self.drafts.is_empty();
+                true
+            }
+            KernelLine::Cpu(_)
+            | KernelLine::Hardware(_)
+            | KernelLine::StackMark
+            | KernelLine::StackFrame(_)
+            | KernelLine::Registers
+            | KernelLine::ShowMem(_)
+            | KernelLine::Suppressed
+            | KernelLine::Other => self.aside && !self.drafts.is_empty(),
+            KernelLine::Header(_)
+            | KernelLine::Cpuset { .. }
+            | KernelLine::TaskIn { .. }
+            | KernelLine::Usage(_)
+            | KernelLine::Stats(_)
+            | KernelLine::TasksState
+            | KernelLine::TableHeader(_)
+            | KernelLine::TaskRow(_)
+            | KernelLine::Constraint(_)
+            | KernelLine::Announce(_)
+            | KernelLine::Killed(_)
+            | KernelLine::Sharing { .. }
+            | KernelLine::Group(_)
+            | KernelLine::Reaped(_)
+            | KernelLine::ReapFailed { .. }
+            | KernelLine::Outcome(_) => {
+                self.aside = false;
+                false
+            }
         }
     }
 

@@ -330,7 +330,8 @@ impl Draft {
                 self.report.doubts.push((Doubt::LinesLost, Some(index)));
                 Taken::Yes
             }
-            KernelLine::Announce(_)
+            KernelLine::OtherReport
+            | KernelLine::Announce(_)
             | KernelLine::Killed(_)
             | KernelLine::Sharing { .. }
             | KernelLine::Reaped(_)
@@ -366,7 +367,8 @@ impl Draft {
             .rposition(|byte| {
                 matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=')
             })
-            .filter(|_| !frame.framed);
+            // An object's first value may be cut to the stamp that is in it.
+            .filter(|_| !frame.framed || number == 1 && header.comm.starts_with(b"\""));
         let comm = lost
             .and_then(|at| header.comm.get(at + 1..))
             .map_or(header.comm, |comm| {

@@ -67,6 +67,8 @@ pub(crate) enum KernelLine<'a> {
     Outcome(Outcome),
     /// Lines dropped by a rate limit
     Suppressed,
+    /// `COMM: page allocation failure: order:0, ...` and its like: what follows of a stack and of memory is no OOM report's
+    OtherReport,
     /// Anything else
     Other,
 }
@@ -100,6 +102,7 @@ impl KernelLine<'_> {
             | Self::TasksState
             | Self::TaskRow(_)
             | Self::Suppressed
+            | Self::OtherReport
             | Self::Other => false,
         }
     }
@@ -171,6 +174,7 @@ fn read_text(first: u8, text: &[u8], cut: bool) -> KernelLine<'_> {
         .or_else(|| trigger::read_cpuset(text))
         .or_else(|| table::read_header(text).map(KernelLine::TableHeader))
         .or_else(|| suppressed(text))
+        .or_else(|| other_report(text))
         .unwrap_or(KernelLine::Other)
 }
 
@@ -179,6 +183,22 @@ fn suppressed(text: &[u8]) -> Option<KernelLine<'_>> {
     (text.trim_ascii_end().ends_with(b"callbacks suppressed")
         || crate::cursor::contains(text, b"messages suppressed"))
     .then_some(KernelLine::Suppressed)
+}
+
+/// Reports of other shortages that go on like one of the OOM killer (`warn_alloc`, mm/page_alloc.c; sysrq-m).
+fn other_report(text: &[u8]) -> Option<KernelLine<'_>> {
+    const WORDS: [&[u8]; 4] = [
+        b": page allocation failure: order:",
+        b": page allocation failure. order:",
+        b": page allocation stalls for ",
+        b": vmalloc error: size ",
+    ];
+    (WORDS
+        .iter()
+        .any(|words| crate::cursor::contains(text, words))
+        || text.starts_with(b"sysrq: Show Memory")
+        || text.starts_with(b"SysRq : Show Memory"))
+    .then_some(KernelLine::OtherReport)
 }
 
 /// Digits at the end of a cut line may be the first digits of a longer number.

@@ -67,7 +67,7 @@ impl Draft {
             line: Some(index),
         };
         self.memcg().stats.push(entry);
-        self.stats_open = !inline;
+        self.stats_open = true;
         Taken::Yes
     }
 
@@ -83,7 +83,15 @@ impl Draft {
             .zip(frame.boot_us)
             .map_or(0, |(last, now)| now.saturating_sub(last));
         if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
-            let rows = stat_rows(frame.text, cut);
+            let mut rows = stat_rows(frame.text, cut);
+            // What a mail program put on the next line is in the unit of the line before.
+            let unit = self
+                .memcg()
+                .stats
+                .last()
+                .filter(|stats| !stats.fields.is_empty())
+                .map(|stats| stats.unit);
+            rows.retain(|(_, of_row)| unit.is_none_or(|unit| unit == *of_row));
             // Each name stands once in a list: this row is another's.
             let known = self.memcg().stats.last();
             if rows
@@ -124,18 +132,18 @@ fn stat_rows(text: &[u8], cut: bool) -> Vec<((SmolStr, u64), StatUnit)> {
             rest = end.and_then(|end| rest.get(end + 4..)).unwrap_or_default();
             // The last row of a cut line may have lost digits.
             let whole = !cut || !rest.is_empty();
+            if let Some(found) = read_stat(row).filter(|_| whole) {
+                rows.push((found, StatUnit::Bytes));
+                continue;
+            }
             // v1 builds between the two forms print `cache:1234KB` rows.
-            let found = read_stat(row)
-                .filter(|_| whole)
-                .map(|row| (row, StatUnit::Bytes))
-                .or_else(|| {
-                    let mut inline = memcg::read_inline(row, cut).0.into_iter();
-                    inline
-                        .next()
-                        .filter(|_| inline.next().is_none())
-                        .map(|row| (row, StatUnit::KB))
-                });
-            rows.extend(found);
+            let found = memcg::read_inline(row, cut).0;
+            let words = row
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty());
+            if found.len() == words.count() {
+                rows.extend(found.into_iter().map(|row| (row, StatUnit::KB)));
+            }
         }
     }
     rows

@@ -93,7 +93,8 @@ impl Draft {
             Some(Scope::Memcg)
         } else if called("moom_callback") {
             Some(Scope::Sysrq)
-        } else if called("__alloc_pages_may_oom") || called("__alloc_pages_slowpath") {
+        } else if called("__alloc_pages") || called("pagefault_out_of_memory") {
+            // Before 3.16 the functions below `__alloc_pages_nodemask` are part of it.
             Some(self.scope_of_nodes())
         } else {
             None

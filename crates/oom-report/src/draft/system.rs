@@ -14,9 +14,7 @@ impl Draft {
         number: u64,
         cut: bool,
     ) -> Taken {
-        if self.stage > Stage::Memory
-            || self.stage == Stage::Nothing && *line != ShowMemLine::Start && !self.mem_info_seen
-        {
+        if self.stage > Stage::Memory {
             return if *line == ShowMemLine::Start {
                 Taken::Conflict
             } else {

@@ -414,9 +414,7 @@ type HostTag<'a> = (&'a [u8], &'a [u8], bool, &'a [u8]);
 
 /// Splits `host tag[pid]: rest`; says whether there was a pid.
 fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
-    let host = cursor.take_while(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':')
-    });
+    let host = cursor.take_while(is_of_host);
     // A word that ends with a colon is itself a tag.
     if host.is_empty() || host.ends_with(b":") {
         return None;
@@ -439,6 +437,18 @@ fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
     cursor.need(b":")?;
     cursor.eat(b" ");
     Some((host, tag, has_pid, cursor.0))
+}
+
+/// What a host's name is made of, or what people put in place of it before they publish a log: `<host>`, `***`,
+/// `{{node}}`, a name in their own script. `(none)` is a machine without a name. Not what stands in the kernel's text.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || !byte.is_ascii()
+        || matches!(byte, b'-' | b'.' | b'_' | b':')
+        || matches!(
+            byte,
+            b'<' | b'>' | b'*' | b'(' | b')' | b'{' | b'}' | b'$' | b'#' | b'@' | b'%' | b'?'
+        )
 }
 
 fn set_writer<'a>(frame: &mut Frame<'a>, host: Option<&'a [u8]>, tag: &[u8]) {

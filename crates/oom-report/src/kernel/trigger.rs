@@ -198,6 +198,8 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
     let (before, function) = head.split_at_checked(start)?;
     // 32-bit ARM before 5.16: `[<c0012fcc>] (dump_header) from [<c00131a4>] (show_stack+0x20/0x24)`.
     let function = function.strip_prefix(b"(").unwrap_or(function);
+    // 64-bit PowerPC, big endian: the dot marks the code, the name alone its descriptor.
+    let function = function.strip_prefix(b".").unwrap_or(function);
     if before.starts_with(b"RIP:") {
         return Some(KernelLine::Registers);
     }

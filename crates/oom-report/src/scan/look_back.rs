@@ -116,7 +116,8 @@ impl Scanner {
             | KernelLine::Hardware(_)
             | KernelLine::StackMark
             | KernelLine::StackFrame(_)
-            | KernelLine::Registers => Body::Barrier,
+            | KernelLine::Registers
+            | KernelLine::OtherReport => Body::Barrier,
             // These would have opened the report themselves.
             line if line.opens() => Body::Barrier,
             _ => Body::Part,

@@ -84,15 +84,14 @@ impl Scanner {
             // A mail program breaks at a space and drops it; a terminal breaks anywhere.
             let direct = [joined.as_slice(), text].concat();
             let spaced = [joined.as_slice(), b" ", text].concat();
-            if self.is_incomplete(&direct) && !self.is_incomplete(&spaced) {
-                self.wrap_words = true;
-            }
+            let only_spaced = self.is_incomplete(&direct) && !self.is_incomplete(&spaced);
+            self.wrap_words |= only_spaced;
             // A word too long for the line is broken anywhere, too.
             let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
             let last_word = joined.iter().rev().take_while(in_word).count();
             let first_word = text.iter().take_while(in_word).count();
             let long_word = last_word > RAGGED || filled && first_word > RAGGED;
-            joined = if self.wrap_words && !long_word {
+            joined = if only_spaced || self.wrap_words && !long_word {
                 spaced
             } else {
                 direct
