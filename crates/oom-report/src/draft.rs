@@ -407,7 +407,7 @@ impl Draft {
 
     fn take_cpu(&mut self, cpu: &CpuLine<'_>, frame: &Frame<'_>, number: u64) -> Taken {
         let known = self.report.trigger.as_ref();
-        if self.stage > Stage::Header || known.is_none_or(|known| known.cpu_line.is_some()) {
+        if self.stage > Stage::Stack || known.is_none_or(|known| known.cpu_line.is_some()) {
             return Taken::Foreign;
         }
         let comm = text(cpu.comm);
@@ -420,7 +420,11 @@ impl Draft {
             self.report.doubts.push((Doubt::TriggerMismatch, None));
         }
         let index = self.keep(frame, number);
+        // The call trace comes after this line: what came before was another's.
+        self.stage = Stage::Header;
+        self.guesses.clear();
         let trigger = self.trigger();
+        trigger.stack.clear();
         trigger.comm = comm;
         trigger.pid = Some(cpu.pid);
         trigger.cpu = cpu.cpu;

@@ -286,6 +286,7 @@ impl Scanner {
                 let exported = self.exported == Some(true);
                 let floor = position.floor.min(hit.offset);
                 let start = record_start(bytes, hit.offset, floor, exported);
+                let start = wrapped::stamp_before(bytes, start, floor).unwrap_or(start);
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 self.note_boots(bytes, position.offset, start);

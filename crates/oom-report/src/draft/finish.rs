@@ -3,7 +3,7 @@
 use super::{Draft, Stage};
 use crate::gfp;
 use crate::kernel::kill::Cause;
-use crate::report::{Doubt, Missing, OomReport, Outcome, Scope};
+use crate::report::{Doubt, Missing, OomReport, Outcome, Scope, Trigger};
 
 impl Draft {
     /// Whether anything in the draft shows that the OOM killer was at work.
@@ -63,8 +63,16 @@ impl Draft {
 
     fn settle_scope(&mut self) {
         let trigger = self.report.trigger.as_ref();
-        // order=-1: out_of_memory was called by the sysrq handler (is_sysrq_oom, mm/oom_kill.c).
-        if trigger.is_some_and(|trigger| trigger.order == Some(-1)) {
+        // order=-1 (4.2+): out_of_memory was called by the sysrq handler (is_sysrq_oom, mm/oom_kill.c); before, only the
+        // call trace shows it.
+        let by_key = |trigger: &Trigger| {
+            trigger.order == Some(-1)
+                || trigger
+                    .stack
+                    .iter()
+                    .any(|function| function.starts_with("moom_callback"))
+        };
+        if trigger.is_some_and(by_key) {
             self.report.scope = Some(Scope::Sysrq);
             return;
         }
@@ -91,8 +99,6 @@ impl Draft {
         let called = |name: &str| stack.iter().any(|function| function.starts_with(name));
         if called("mem_cgroup_out_of_memory") || called("mem_cgroup_oom_synchronize") {
             Some(Scope::Memcg)
-        } else if called("moom_callback") {
-            Some(Scope::Sysrq)
         } else if called("__alloc_pages") || called("pagefault_out_of_memory") {
             // Before 3.16 the functions below `__alloc_pages_nodemask` are part of it.
             Some(self.scope_of_nodes())
@@ -180,7 +186,29 @@ impl Draft {
                 .find_map(|zone| zone.free_areas.first())?;
             power(first.block_kib * 1024)
         });
-        report.page_size_bytes = of_victim.or(of_free_lists);
+        // Counters are read twice, and may have moved a little in between.
+        let of_counters = || {
+            let system = report.system.as_ref()?;
+            [
+                "active_anon",
+                "inactive_anon",
+                "active_file",
+                "inactive_file",
+            ]
+            .into_iter()
+            .find_map(|name| {
+                let pages = system.mem_info.get(name).filter(|pages| *pages >= 256)?;
+                let nodes = system.nodes.iter();
+                let kib: u64 = nodes.filter_map(|node| node.fields_kib.get(name)).sum();
+                let bytes = kib.checked_mul(1024)? / pages;
+                let nearest = bytes
+                    .saturating_add(bytes / 4)
+                    .checked_next_power_of_two()?
+                    / 2;
+                power(nearest).filter(|page| page.abs_diff(bytes) <= page / 16)
+            })
+        };
+        report.page_size_bytes = of_victim.or(of_free_lists).or_else(of_counters);
         if let Some(system) = report.system.as_mut() {
             system.page_size_bytes = report.page_size_bytes;
         }
@@ -295,7 +323,9 @@ impl Draft {
         );
         lacks(
             Missing::MemcgStats,
-            by_memcg && memcg.is_none_or(|memcg| memcg.stats.is_empty()),
+            by_memcg
+                && memcg
+                    .is_none_or(|memcg| memcg.stats.iter().all(|stats| stats.fields.is_empty())),
         );
         let by_machine = matches!(
             report.scope,

@@ -159,5 +159,17 @@ fn begins_text(line: &[u8]) -> Option<usize> {
     let mut cursor = Cursor(trimmed);
     // A sentence that quotes the kernel has several words; a shipper's prefix has a name or two.
     let name = cursor.take_while(|byte| !matches!(byte, b'"' | b'\'' | b'`' | b'('));
-    (at > 0 && name.len() == trimmed.len() && words <= if separated { 3 } else { 2 }).then_some(at)
+    // `[Apr 28 2025, 9:41 PM] `: a stamp in a form of its own, whatever is in it.
+    let is_bracket =
+        |inside: &[u8]| inside.len() <= 40 && memchr::memchr2(b'[', b']', inside).is_none();
+    let bracketed = trimmed
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"))
+        .is_some_and(is_bracket);
+    let most = match () {
+        () if bracketed => 8,
+        () if separated => 3,
+        () => 2,
+    };
+    (at > 0 && name.len() == trimmed.len() && words <= most).then_some(at)
 }

@@ -77,7 +77,8 @@ fn bracket(frame: &mut Frame<'_>) -> Option<Next> {
         caller(frame);
         return Some(Next::Done);
     }
-    if let Some(time) = stamp::ctime(&mut cursor) {
+    if let Some(time) = stamp::ctime(&mut cursor).or_else(|| stamp::bracketed_rfc3164(&mut cursor))
+    {
         frame.time = time;
         frame.framed = true;
         cursor.eat(b" ");

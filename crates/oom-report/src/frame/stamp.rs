@@ -252,6 +252,16 @@ pub(super) fn ctime(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     Some(time)
 }
 
+/// `[Jun 24 03:14:22]`, as people and programs shorten it.
+pub(super) fn bracketed_rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
+    let mut ahead = *cursor;
+    ahead.need(b"[")?;
+    let time = rfc3164(&mut ahead)?;
+    ahead.need(b"]")?;
+    *cursor = ahead;
+    Some(time)
+}
+
 /// `1615295825.358563` followed by a space (`journalctl -o short-unix`) -> microseconds since 1970.
 pub(super) fn unix(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     let mut ahead = *cursor;

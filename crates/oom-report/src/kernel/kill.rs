@@ -158,10 +158,17 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
         }
     }
     let mut paths = tail;
+    // People leave out what they find long.
+    if line.nodemask.is_none() && line.cpuset.is_none() {
+        paths.eat(b",...");
+    }
     paths.eat(b",");
+    paths.eat(b" ");
     if paths.eat(b"oom_memcg=") {
         let mut split = paths;
-        if let Some(oom_memcg) = split.until(b",task_memcg=") {
+        if whole && !contains(paths.0, b",task_memcg=") {
+            line.oom_memcg = Some(paths.0);
+        } else if let Some(oom_memcg) = split.until(b",task_memcg=") {
             line.oom_memcg = Some(oom_memcg);
             line.task_memcg = (whole || !cut).then_some(split.0).filter(|_| whole);
         }
@@ -285,7 +292,9 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
     killed.pgtables_kib = field(b"pgtables:").and_then(|mut at| at.kib());
     killed.oom_score_adj =
         field(b"oom_score_adj:").and_then(|mut at| i32::try_from(at.signed()?).ok());
-    killed.cut = cut || killed.file_rss_kib.is_none();
+    // 5.4+: `UID:` is followed by the page tables and the adjustment.
+    let tail_lost = field(b" UID:").is_some() && killed.oom_score_adj.is_none();
+    killed.cut = cut || killed.file_rss_kib.is_none() || tail_lost;
     Some(KernelLine::Killed(killed))
 }
 

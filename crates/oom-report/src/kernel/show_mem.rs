@@ -109,10 +109,11 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
                 b"inactive_file:",
                 b"isolated_file:",
             ];
-            FIRST
-                .iter()
-                .any(|name| line.starts_with(name))
-                .then_some(ShowMemLine::Counters(line))
+            let name = FIRST.iter().find(|name| line.starts_with(name))?;
+            cursor.eat(name);
+            cursor.number()?;
+            // A cgroup's statistics that a mail program broke have the same names, and a unit.
+            (!cursor.0.starts_with(b"KB")).then_some(ShowMemLine::Counters(line))
         }
         _ => None,
     }

@@ -84,6 +84,10 @@ impl Scanner {
         if earliest < position.offset {
             position.offset = earliest;
             position.lines = position.lines.saturating_sub(earliest_lines);
+            // What the opener shows of the lines' framing, the first of them need not show.
+            if self.prefix.is_none() {
+                self.prefix = prefix.filter(|prefix| !prefix.starts_with(b"{"));
+            }
             self.assembler.opening = true;
         }
     }

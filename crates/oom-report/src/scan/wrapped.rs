@@ -12,6 +12,8 @@ use crate::time::RawTime;
 const NARROWEST: usize = 40;
 /// A mail program leaves no more than this of a line empty.
 const RAGGED: usize = 24;
+/// A word that a mail program breaks has more bytes than this.
+const LONG_WORD: usize = 72;
 /// Pieces of one line.
 const MOST: usize = 24;
 
@@ -31,12 +33,12 @@ impl Scanner {
     pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
         let line = piece(bytes.get(..length).unwrap_or_default());
         let next = bytes.get(length..).unwrap_or_default();
-        let long_enough = line.len() >= NARROWEST && !is_record(line);
+        let long_enough = (line.len() >= NARROWEST || is_stamp_alone(line)) && !is_record(line);
         // Nothing is concluded from a next line that is not all there.
         if long_enough
             && more
             && memchr::memchr(b'\n', next).is_none()
-            && self.is_stamped(line)
+            && (self.is_stamped(line) || is_begun(line))
             && (self.wrap_width.is_some() || self.is_incomplete(line))
         {
             return Rejoined::Waits;
@@ -55,7 +57,7 @@ impl Scanner {
     /// `None` when the line is not broken.
     fn joined(&mut self, line: &[u8], following: &[u8], more: bool) -> Option<Rejoined> {
         let width = line.len();
-        if !self.is_stamped(line) {
+        if !self.is_stamped(line) && !is_begun(line) {
             return None;
         }
         if self.wrap_width.is_some_and(|known| width > known) {
@@ -83,14 +85,14 @@ impl Scanner {
             }
             // A mail program breaks at a space and drops it; a terminal breaks anywhere.
             let direct = [joined.as_slice(), text].concat();
-            let spaced = [joined.as_slice(), b" ", text].concat();
+            let spaced = [joined.trim_ascii_end(), b" ", text.trim_ascii_start()].concat();
             let only_spaced = self.is_incomplete(&direct) && !self.is_incomplete(&spaced);
             self.wrap_words |= only_spaced;
             // A word too long for the line is broken anywhere, too.
             let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
             let last_word = joined.iter().rev().take_while(in_word).count();
             let first_word = text.iter().take_while(in_word).count();
-            let long_word = last_word > RAGGED || filled && first_word > RAGGED;
+            let long_word = last_word + first_word > width.max(LONG_WORD) && filled;
             joined = if only_spaced || self.wrap_words && !long_word {
                 spaced
             } else {
@@ -107,7 +109,9 @@ impl Scanner {
         if lines == 0 || (!known && self.is_incomplete(&joined)) {
             return None;
         }
-        self.wrap_width = Some(width);
+        if width >= NARROWEST {
+            self.wrap_width = Some(width);
+        }
         Some(Rejoined::Joined(joined, taken, lines))
     }
 
@@ -154,6 +158,7 @@ impl Scanner {
             KernelLine::Header(header) => {
                 header.oom_score_adj.is_none() || header.comm.len() > COMM_BYTES
             }
+            KernelLine::Cpu(cpu) => cpu.release.is_none(),
             KernelLine::Killed(killed) => killed.cut,
             KernelLine::Constraint(constraint) => {
                 constraint.pid.is_none() || constraint.uid.is_none()
@@ -161,6 +166,32 @@ impl Scanner {
             KernelLine::Usage(usage) => usage.failcnt.is_none(),
             _ => false,
         }
+    }
+}
+
+/// `[29924.805968] `: a mail program puts a word that is longer than its line on the next one.
+fn is_stamp_alone(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.starts_with(b"[")
+        && line.ends_with(b"]")
+        && line.len() >= 8
+        && line.iter().any(|byte| *byte == b'.')
+}
+
+/// Start of the line before `start`, if that is a stamp and nothing else.
+pub(super) fn stamp_before(bytes: &[u8], start: usize, floor: usize) -> Option<usize> {
+    let before = bytes.get(floor..start)?.strip_suffix(b"\n")?;
+    let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    let text = piece(before.get(line..)?);
+    (text.starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text)).then_some(floor + line)
+}
+
+/// Whether a bare line is the start of one that the kernel ends otherwise.
+fn is_begun(line: &[u8]) -> bool {
+    match kernel::read(line, false) {
+        KernelLine::Header(header) => header.order.is_none() && header.gfp_mask.is_some(),
+        KernelLine::Killed(killed) => killed.cut,
+        _ => false,
     }
 }
 

@@ -216,3 +216,71 @@ fn the_reaper_is_joined_to_its_victim() {
     );
     assert!(scan_one(log.as_bytes()).victims[0].reap_failed);
 }
+
+/// Before 5.0 the line says that somebody was killed, though not who.
+#[test]
+fn a_line_about_a_limit_is_a_report() {
+    let report =
+        scan_one(b"[   12.000000] Task in /docker/a killed as a result of limit of /docker\n");
+    assert_eq!(report.scope, Some(Scope::Memcg));
+    let memcg = report.memcg.as_ref().unwrap();
+    assert_eq!(
+        (memcg.path.as_deref(), memcg.victim_path.as_deref()),
+        (Some("/docker"), Some("/docker/a"))
+    );
+    assert!(report.missing.contains(&Missing::KillLine));
+    assert_eq!(
+        scan(b"the task was killed as a result of limit of patience\n"),
+        []
+    );
+}
+
+/// `warn_alloc` (mm/page_alloc.c) prints a trace and the machine's memory, too. By hand.
+#[test]
+fn a_failed_allocation_inside_a_report_is_not_its() {
+    let failure = "[3612.803400] kswapd0: page allocation failure: order:0, mode:0x20(GFP_ATOMIC)\n\
+                   [3612.803401] CPU: 1 PID: 45 Comm: kswapd0 Not tainted 6.18.0 #1\n\
+                   [3612.803402] Call Trace:\n\
+                   [3612.803403]  warn_alloc+0x165/0x190\n\
+                   [3612.803404] Mem-Info:\n\
+                   [3612.803405] active_anon:77 inactive_anon:1 isolated_anon:0\n\
+                   [3612.803406] Node 0 DMA free:99kB min:1kB\n";
+    let lines: Vec<String> = records(CONTAINER_LIMIT)
+        .iter()
+        .map(|(_, text)| format!("[3612.803399] {text}\n"))
+        .collect();
+    let whole = scan_one(lines.concat().as_bytes());
+    for before in [
+        "Memory cgroup stats",
+        "oom-kill:",
+        "Memory cgroup out of memory",
+    ] {
+        let at = lines.iter().position(|line| line.contains(before)).unwrap();
+        let log = [&lines[..at].concat(), failure, &lines[at..].concat()].concat();
+        let report = scan_one(log.as_bytes());
+        assert_eq!(facts(&report), facts(&whole), "before {before}");
+        assert_eq!(report.doubts, []);
+    }
+}
+
+#[test]
+fn what_people_leave_out_of_a_line_takes_nothing_else_with_it() {
+    let report = scan_one(
+        b"oom-kill:constraint=CONSTRAINT_MEMCG,...,oom_memcg=/run/21612,task=memhog,pid=21612,uid=0\n",
+    );
+    let memcg = report.memcg.unwrap();
+    assert_eq!(
+        (memcg.path.as_deref(), memcg.victim_path),
+        (Some("/run/21612"), None)
+    );
+    // Kernels without cpusets and memory cgroups leave them out themselves.
+    let report = scan_one(
+        b"[1.000000] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task=chromium,pid=27368,uid=1000\n\
+          [1.000001] Out of memory: Killed process 27368 (chromium) total-vm:6686908kB, anon-rss:647056kB, \
+          file-rss:0kB, shmem-rss:7452kB, UID:1000 pgtables:5304kB oom_score_adj:300\n",
+    );
+    assert_eq!(
+        (report.scope, report.victims[0].uid),
+        (Some(Scope::Global), Some(1000))
+    );
+}

@@ -20,6 +20,15 @@ fn a_line_that_a_process_wrote_to_the_kernel_log_makes_no_report() {
         format!(
             "{{\"_TRANSPORT\":\"syslog\",\"SYSLOG_FACILITY\":\"0\",\"SYSLOG_IDENTIFIER\":\"kernel\",\"MESSAGE\":\"{KILL}\"}}\n"
         ),
+        // Collectors drop the journal's own fields; the facility is left.
+        format!(
+            "{{\"SYSLOG_FACILITY\":\"1\",\"SYSLOG_IDENTIFIER\":\"kernel\",\"MESSAGE\":\"{KILL}\"}}\n"
+        ),
+        format!("{{\"SYSLOG_FACILITY\":3,\"MESSAGE\":\"{KILL}\"}}\n"),
+        format!("{{\"facility\":\"user\",\"message\":\"{KILL}\"}}\n"),
+        format!(
+            "{{\"syslogfacility-text\":\"local0\",\"programname\":\"kernel\",\"msg\":\"{KILL}\"}}\n"
+        ),
         format!("__CURSOR=s\n_TRANSPORT=stdout\nMESSAGE={KILL}\n\n"),
         format!("[    1.000000] node-1 app[812]: {KILL}\n"),
     ] {

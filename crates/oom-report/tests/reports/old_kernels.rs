@@ -221,3 +221,86 @@ fn the_call_trace_tells_whose_memory_was_short_when_nothing_else_does() {
         assert_eq!(scan_one(log.as_bytes()).scope, scope, "{function}");
     }
 }
+
+/// `show_node` (mm/page_alloc.c) prints the node with CONFIG_NUMA only.
+#[test]
+fn zones_of_a_kernel_without_numa() {
+    let log = "\
+[10.000001] cc1plus invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0
+[10.000002] Mem-Info:
+[10.000003] DMA per-cpu:
+[10.000004] CPU    0: hi:    0, btch:   1 usd:   0
+[10.000005] Normal per-cpu:
+[10.000006] HighMem per-cpu:
+[10.000007] active_anon:200000 inactive_anon:100 isolated_anon:0
+[10.000008] DMA free:3460kB min:64kB low:80kB high:96kB active_anon:0kB present:15992kB managed:15916kB all_unreclaimable? yes
+[10.000009] lowmem_reserve[]: 0 845 2987 2987
+[10.000010] Normal free:3688kB min:3728kB low:4660kB high:5592kB present:897016kB managed:865436kB
+[10.000011] HighMem free:312kB min:512kB low:1000kB high:1488kB present:2193288kB managed:2193288kB
+[10.000012] lowmem_reserve[]: 0 0 0 0
+[10.000013] DMA: 1*4kB (U) 2*8kB (UM) 0*16kB = 20kB
+[10.000014] Normal: 0*4kB 1*8kB (R) = 8kB
+[10.000015] HighMem: 2*4kB (M) = 8kB
+[10.000016] Out of memory: Kill process 4 (cc1plus) score 300 or sacrifice child
+[10.000017] Killed process 4 (cc1plus) total-vm:800000kB, anon-rss:790000kB, file-rss:0kB
+";
+    let report = scan_one(log.as_bytes());
+    let zones = &report.system.as_ref().unwrap().zones;
+    let found: Vec<_> = zones
+        .iter()
+        .map(|zone| {
+            let free = zone.fields_kib.get("free");
+            (zone.node, zone.name.as_str(), free, zone.free_areas.len())
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (0, "DMA", Some(3460), 3),
+            (0, "Normal", Some(3688), 2),
+            (0, "HighMem", Some(312), 1)
+        ]
+    );
+    assert_eq!(zones[0].lowmem_reserve_pages, [0, 845, 2987, 2987]);
+    assert_eq!(report.page_size_bytes, Some(4096));
+    assert_eq!(report.scope, Some(Scope::Global));
+    // What only begins with a zone's name is none.
+    let report = scan_one(log.replace("Normal free:", "Normal fee:").as_bytes());
+    assert_eq!(report.system.unwrap().zones[2].fields_kib.0.len(), 0);
+}
+
+/// Before 4.2 sysrq-f asks for an ordinary page (`moom_callback`, drivers/tty/sysrq.c): only the trace tells.
+#[test]
+fn sysrq_f_of_a_kernel_that_prints_order_0() {
+    for mark in ["", "? "] {
+        let log = format!(
+            "[10.000001] kworker/2:9 invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\n\
+             [10.000002] CPU: 2 PID: 11016 Comm: kworker/2:9 Not tainted 4.1.0 #3\n\
+             [10.000003] Call Trace:\n\
+             [10.000004]  [<ffffffff810d733d>] {mark}out_of_memory+0x282/0x29b\n\
+             [10.000005]  [<ffffffff8126bd74>] {mark}moom_callback+0x1f/0x21\n\
+             [10.000006] Mem-Info:\n\
+             [10.000007] Out of memory: Kill process 4 (app) score 300 or sacrifice child\n\
+             [10.000008] Killed process 4 (app) total-vm:800000kB, anon-rss:790000kB, file-rss:0kB\n"
+        );
+        let report = scan_one(log.as_bytes());
+        assert_eq!(report.scope, Some(Scope::Sysrq), "{mark:?}");
+        assert_eq!(report.trigger.unwrap().stack.len(), 2);
+    }
+}
+
+/// A trace whose end is lost may go on with functions that are no guesses: then the guesses are not the trace.
+#[test]
+fn guesses_are_no_trace_where_there_may_be_better() {
+    let log = "[10.000001] app invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\n\
+               [10.000002] CPU: 2 PID: 7 Comm: app Not tainted 4.1.0 #3\n\
+               [10.000003] Call Trace:\n\
+               [10.000004]  [<ffffffff810d733d>] ? find_lock_task_mm+0x56/0xc0\n";
+    let cut = scan_one(log.as_bytes());
+    assert_eq!(cut.trigger.unwrap().stack, [""; 0]);
+    assert!(!cut.missing.contains(&oom_report::report::Missing::Stack));
+    let rest =
+        "[10.000005]  [<ffffffff8116da46>] out_of_memory+0x4b6/0x4f0\n[10.000006] Mem-Info:\n";
+    let whole = scan_one(format!("{log}{rest}").as_bytes());
+    assert_eq!(whole.trigger.unwrap().stack, ["out_of_memory"]);
+}

@@ -180,3 +180,134 @@ fn counters_over_several_lines() {
         assert_eq!(mem_info.get("isolated_anon"), Some(0), "{log}");
     }
 }
+
+#[test]
+fn pages_of_64_kib_and_a_failed_allocation_between_two_reports() {
+    let reports = reported("arm64-5.4-64k");
+    assert_eq!(reports.len(), 2);
+    for report in &reports {
+        assert_eq!(report.doubts, []);
+        let trigger = report.trigger.as_ref().unwrap();
+        assert_eq!(trigger.pid, Some(1440));
+        assert_eq!(trigger.hardware.as_deref(), Some("E2000Q DEMO DDR4 (DT)"));
+        assert!(!trigger.stack.iter().any(|name| name == "warn_alloc"));
+    }
+    assert_eq!(reports[0].page_size_bytes, Some(65_536));
+    assert_eq!(reports[0].missing, [oom_report::report::Missing::KillLine]);
+    // Without the free lists the counters tell, which are printed in pages and in kB.
+    let log = include_str!("../../../../tests/fixtures/reported/arm64-5.4-64k.log");
+    let lines = log.lines().filter(|line| !line.contains("*64kB"));
+    let without: Vec<&str> = lines.collect();
+    let report = &scan(without.join("\n").as_bytes())[0];
+    assert_eq!(report.page_size_bytes, Some(65_536));
+    let system = reports[0].system.as_ref().unwrap();
+    assert_eq!(system.mem_info.get("free"), Some(9580));
+    assert_eq!(system.zones[0].free_areas[13].block_kib, 524_288);
+    assert_eq!(reports[1].outcomes[0].0, Outcome::Panic);
+    assert_eq!(reports[1].tasks[1].rss_pages, 998);
+}
+
+#[test]
+fn a_host_whose_name_is_masked() {
+    let trigger_of = |name: &str| {
+        let reports = reported(name);
+        assert_eq!(reports.len(), 1, "{name}");
+        let report = &reports[0];
+        (
+            report.node.clone().unwrap(),
+            report.trigger.as_ref().unwrap().kernel_release.clone(),
+        )
+    };
+    assert_eq!(
+        trigger_of("debian-4.9-masked-host"),
+        ("<host>".into(), Some("4.9.0-4-amd64".into()))
+    );
+    assert_eq!(
+        trigger_of("sle15-sp4-snipped"),
+        ("**".into(), Some("5.14.21-150400.24.60-default".into()))
+    );
+    let report = &reported("sle15-sp4-snipped")[0];
+    let memcg = report.memcg.as_ref().unwrap();
+    assert_eq!(memcg.memory.limit_kib, Some(17_024_340));
+    assert_eq!(report.tasks[1].rss_pages, 4_201_766);
+    assert!(
+        report
+            .missing
+            .contains(&oom_report::report::Missing::MemcgStats)
+    );
+}
+
+#[test]
+fn a_stamp_that_a_mail_program_left_alone() {
+    let reports = reported("el9-mail-broken");
+    assert_eq!(reports.len(), 2);
+    assert_eq!(reports[0].time.boot_us, Some(29_924_805_968));
+    let victim = &reports[0].victims[0];
+    assert_eq!(
+        (
+            victim.pid,
+            victim.comm.as_str(),
+            victim.pgtables_kib,
+            victim.oom_score_adj
+        ),
+        (4503, "(sd-pam)", Some(96), Some(100))
+    );
+    let trigger = reports[1].trigger.as_ref().unwrap();
+    assert_eq!(
+        trigger.kernel_release.as_deref(),
+        Some("6.1.119-1.el9.elrepo.x86_64")
+    );
+    assert_eq!(
+        trigger.hardware.as_deref(),
+        Some("Dell Inc. PowerEdge R740/0923K0, BIOS 2.22.2 09/12/2024")
+    );
+}
+
+#[test]
+fn a_trace_of_guesses_and_statistics_over_several_lines() {
+    let report = &reported("lxc-3.10-mail-broken")[0];
+    let trigger = report.trigger.as_ref().unwrap();
+    assert_eq!(
+        trigger.stack,
+        [
+            "dump_stack",
+            "dump_header",
+            "mem_cgroup_oom_synchronize",
+            "pagefault_out_of_memory",
+            "page_fault"
+        ]
+    );
+    assert!(trigger.page_fault);
+    assert_eq!(report.missing, [oom_report::report::Missing::KillLine]);
+    let stats = &report.memcg.as_ref().unwrap().stats[0];
+    assert_eq!(stats.path.as_deref(), Some("/lxc/VM_A"));
+    assert_eq!(
+        (stats.fields.0.len(), stats.fields.get("active_anon")),
+        (10, Some(48_720))
+    );
+}
+
+#[test]
+fn call_traces_of_64_bit_powerpc() {
+    let big = &reported("ppc64-3.x")[0];
+    let trigger = big.trigger.as_ref().unwrap();
+    assert_eq!(trigger.comm, "224");
+    assert_eq!(
+        trigger.stack,
+        [
+            "dump_header",
+            "oom_kill_process",
+            "out_of_memory",
+            "__alloc_pages_nodemask",
+            "handle_page_fault"
+        ]
+    );
+    assert_eq!(big.scope, Some(Scope::Global));
+    let little = &reported("ppc64le-el8-quoted")[0];
+    let trigger = little.trigger.as_ref().unwrap();
+    assert_eq!(trigger.stack, ["dump_header"]);
+    assert_eq!(
+        trigger.kernel_release.as_deref(),
+        Some("4.18.0-139.el8.ppc64le+debug")
+    );
+}

@@ -79,3 +79,71 @@ fn what_a_mail_program_broke_between_words_is_put_together() {
         assert_eq!(task.comm, whole.tasks[0].comm);
     }
 }
+
+/// Written by hand, after mails of the kernel's lists.
+#[test]
+fn a_mail_program_breaks_where_it_likes() {
+    let report = scan_one(
+        b"[    0.697984] kworker/u2:0 invoked oom-killer:\n\
+          gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0\n\
+          [    0.698278] CPU: 0 PID: 7 Comm: kworker/u2:0 Not tainted\n\
+          5.18.0-rc1-00109-gee927ad51300-dirty #52\n\
+          [    0.699063]  unwind_backtrace from show_stack+0x18/0x1c\n\
+          [    0.699247]  shmem_getpage_gfp.constprop.0 from\n\
+          generic_perform_write+0xd8/0x210\n\
+          [    0.700000] Mem-Info:\n",
+    );
+    let trigger = report.trigger.unwrap();
+    assert_eq!(
+        (trigger.comm.as_str(), trigger.order),
+        ("kworker/u2:0", Some(0))
+    );
+    assert_eq!(
+        trigger.kernel_release.as_deref(),
+        Some("5.18.0-rc1-00109-gee927ad51300-dirty")
+    );
+    assert_eq!(trigger.stack, ["show_stack", "generic_perform_write"]);
+    // Without a stamp, and indented.
+    let report = scan_one(
+        b"rsyslogd invoked oom-killer: gfp_mask=0x6200ca(GFP_HIGHUSER_MOVABLE),\n\
+          order=0, oom_score_adj=-5\n\
+          Out of memory: Killed process 2841 (node)\n\
+          \x20 total-vm:8421320kB, anon-rss:7903112kB, file-rss:0kB, shmem-rss:0kB,\n\
+          \x20 UID:1001 pgtables:15640kB oom_score_adj:7\n",
+    );
+    assert_eq!(report.trigger.unwrap().oom_score_adj, Some(-5));
+    let victim = &report.victims[0];
+    assert_eq!(
+        (
+            victim.anon_rss_kib,
+            victim.pgtables_kib,
+            victim.oom_score_adj
+        ),
+        (Some(7_903_112), Some(15_640), Some(7))
+    );
+}
+
+/// The needle stands in the second line, the stamp in the first: both ways of searching find both.
+#[test]
+fn a_stamp_alone_is_found_by_every_way_of_searching() {
+    let noise = "[   99.000000] usb 1-1: new device\n".repeat(30);
+    let log = format!(
+        "{noise}[  100.500000] \noom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,\
+         global_oom,task_memcg=/,task=app,pid=9,uid=0\n"
+    );
+    let time = |scanner: &mut oom_report::Scanner, chunk: usize| {
+        let mut times = Vec::new();
+        for part in log.as_bytes().chunks(chunk) {
+            scanner.push(part, &mut |report| times.push(report.time.boot_us));
+        }
+        scanner.finish(&mut |report| times.push(report.time.boot_us));
+        times
+    };
+    let assumptions = oom_report::Assumptions::default;
+    for chunk in [1, 13, 500, 100_000] {
+        let mut fast = oom_report::Scanner::new(assumptions());
+        assert_eq!(time(&mut fast, chunk), [Some(100_500_000)], "{chunk}");
+        let mut slow = oom_report::Scanner::line_by_line(assumptions());
+        assert_eq!(time(&mut slow, chunk), [Some(100_500_000)], "{chunk}");
+    }
+}
