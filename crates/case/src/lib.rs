@@ -4,6 +4,7 @@
 
 pub mod assemble;
 pub mod cgroup_path;
+mod commands;
 pub mod fact;
 mod findings;
 pub mod gather;

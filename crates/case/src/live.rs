@@ -151,7 +151,7 @@ fn of_signal(case: &Case, around: &Surroundings<'_>) -> Incident {
     };
     fill(&mut incident, around);
     findings::of_case(case, around, &mut incident);
-    incident.remedies = remedies::remedies(case, &accusation);
+    incident.remedies = remedies::remedies(case, &accusation, &owner);
     incident
 }
 

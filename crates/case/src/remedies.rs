@@ -10,6 +10,7 @@ mod program;
 #[cfg(test)]
 mod tests;
 
+use crate::cgroup_path::CgroupOwner;
 use crate::incident::{Finding, Remedy};
 use crate::scene::Scene;
 use crate::shell;
@@ -59,6 +60,14 @@ impl Case<'_, '_> {
             .filter(|_| scene.limit_owner.outer_container_id.is_none())
             .and_then(|path| shell::quoted(&format!("{tree}{path}/{file}")))
             .unwrap_or_else(|| format!("{tree}/PATH/{file}"))
+    }
+
+    /// Whose the victim was; where the report does not say, whose the limit was.
+    fn owner(&self) -> &CgroupOwner {
+        match self.scene.victim_path {
+            Some(_) => &self.scene.victim_owner,
+            None => &self.scene.limit_owner,
+        }
     }
 
     /// The victim's (else the limit's) cgroup lies below kubepods.

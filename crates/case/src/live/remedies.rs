@@ -1,5 +1,7 @@
 //! What to change after a death that was no OOM kill.
 
+use crate::cgroup_path::CgroupOwner;
+use crate::commands;
 use crate::gather::Case;
 use crate::incident::{Killer, Remedy};
 
@@ -18,8 +20,11 @@ fn remedy(code: &'static str, title: &str, detail: &str, commands: &[&str], risk
     }
 }
 
-pub(super) fn remedies(case: &Case, accusation: &Accusation) -> Vec<Remedy> {
+/// `owner`: of the first who died.
+pub(super) fn remedies(case: &Case, accusation: &Accusation, owner: &CgroupOwner) -> Vec<Remedy> {
     let mut list = Vec::new();
+    let logs = commands::logs(owner);
+    let (grace, cost) = commands::grace_period(owner);
     if case.asked.is_some()
         && matches!(
             accusation.killer,
@@ -31,8 +36,8 @@ pub(super) fn remedies(case: &Case, accusation: &Accusation) -> Vec<Remedy> {
             "End within the grace period",
             "Handle SIGTERM: stop taking work, finish or hand back what is in flight, exit. With a shell as pid 1 use exec, or an \
              init that passes signals on (tini, dumb-init, `docker run --init`).",
-            &["exec PROGRAM", "kubectl explain pod.spec.terminationGracePeriodSeconds"],
-            "A longer terminationGracePeriodSeconds makes rollouts and node drains slower.",
+            &["exec PROGRAM", &grace],
+            cost,
         ));
     }
     match accusation.killer {
@@ -64,7 +69,7 @@ pub(super) fn remedies(case: &Case, accusation: &Accusation) -> Vec<Remedy> {
             "find-the-exit",
             "Look for exit(137) in the program and its start script",
             "The process ended itself. A wrapper may pass on the status of a child that was killed elsewhere, or before watching began.",
-            &["kubectl logs POD -c CONTAINER --previous"],
+            &[&logs],
             "None.",
         )),
         Killer::ApplicationParent => list.push(remedy(
@@ -72,7 +77,7 @@ pub(super) fn remedies(case: &Case, accusation: &Accusation) -> Vec<Remedy> {
             "Read the supervisor's log: it had a reason",
             "Worker timeouts (gunicorn --timeout), missed heartbeats, a stop that overran, a limit of memory per worker: the supervisor says \
              which.",
-            &["kubectl logs POD -c CONTAINER --previous"],
+            &[&logs],
             "A longer timeout hides workers that hang.",
         )),
         _ => {}

@@ -108,9 +108,17 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             human(limit)
         ),
         commands,
-        risk: "The memory has to exist: with limits far above requests the machine itself may run short, and then the kernel chooses \
-               among all."
-            .into(),
+        risk: match case.in_kubernetes() {
+            true => {
+                "The memory has to exist: with limits far above requests the machine itself may run short, and then the kernel \
+                 chooses among all."
+            }
+            false => {
+                "The memory has to exist: with limits that are more than the machine has together it may itself run short, and \
+                 then the kernel chooses among all."
+            }
+        }
+        .into(),
     });
     if case.in_kubernetes()
         && matches!(

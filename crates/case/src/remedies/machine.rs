@@ -10,8 +10,15 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         list.push(remedy(
             "panic-on-oom-off",
             "Let the kernel kill a process instead of stopping the machine",
-            "vm.panic_on_oom=0 is the default and what the kubelet sets. A panic with panic_on_oom=0 means that nothing was left to \
-             kill.",
+            match case.in_kubernetes() {
+                true => {
+                    "vm.panic_on_oom=0 is the default and what the kubelet sets. A panic with panic_on_oom=0 means that nothing was \
+                     left to kill."
+                }
+                false => {
+                    "vm.panic_on_oom=0 is the default. A panic with panic_on_oom=0 means that nothing was left to kill."
+                }
+            },
             &["sysctl vm.panic_on_oom", "sudo sysctl -w vm.panic_on_oom=0"],
             "Where a fast reboot is wanted on purpose (fencing in a cluster), this takes it away.",
         ));
@@ -36,7 +43,7 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     match shortage {
         Some(Shortage::Fragmented) => list.push(fragmented()),
         Some(Shortage::LowZone) => list.push(low_zone()),
-        Some(Shortage::Bound) => list.push(bound()),
+        Some(Shortage::Bound) => list.push(bound(case)),
         Some(Shortage::Machine | Shortage::WasFree) | None => {}
     }
     // A reserve for the whole machine does not help a task that may use a part of it.
@@ -153,12 +160,17 @@ fn low_zone() -> Remedy {
     )
 }
 
-fn bound() -> Remedy {
+fn bound(case: &Case<'_, '_>) -> Remedy {
+    let binders = match case.in_kubernetes() {
+        true => "numactl --membind, or the kubelet's Memory Manager with policy Static",
+        false => "numactl --membind, or systemd's AllowedMemoryNodes= and NUMAPolicy=",
+    };
     remedy(
         "widen-nodes",
         "Let the task use more NUMA nodes",
-        "A cpuset (cpuset.mems), numactl --membind, or the kubelet's Memory Manager with policy Static binds it. Prefer \
-         `preferred` to `bind`, or add a node.",
+        &format!(
+            "A cpuset (cpuset.mems), {binders} binds it. Prefer `preferred` to `bind`, or add a node."
+        ),
         &[
             "numastat -m | head -20",
             "grep Mems_allowed_list /proc/PID/status",

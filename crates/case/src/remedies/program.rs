@@ -1,5 +1,6 @@
 //! Remedies in the program and its surroundings: huge pages, allocator, heap limits, tmpfs, page cache, kernel memory.
 
+use crate::commands;
 use crate::incident::Remedy;
 
 use super::{Case, remedy};
@@ -9,7 +10,7 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         list.push(huge_pages_off());
     }
     if case.has("tmpfs-counted") {
-        list.push(tmpfs_limit());
+        list.push(tmpfs_limit(case));
     }
     // memory.high is a cgroup's: it is no help to a machine that is short.
     if case.has("page-cache-unreclaimed") && case.scene.is_memcg() {
@@ -32,7 +33,7 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         "oom-score-adj-spared",
         "no-killable-process",
     ]) {
-        list.push(oom_score_adj());
+        list.push(oom_score_adj(case));
     }
     if case.has("reaper-failed") {
         list.push(remedy(
@@ -79,18 +80,14 @@ fn huge_pages_off() -> Remedy {
     )
 }
 
-fn tmpfs_limit() -> Remedy {
-    // KEP-1967, SizeMemoryBackedVolumes: stable in Kubernetes 1.32, on by default since 1.22.
+fn tmpfs_limit(case: &Case<'_, '_>) -> Remedy {
+    let (detail, commands) = commands::tmpfs(case.owner());
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
     remedy(
         "limit-tmpfs",
         "Bound the tmpfs, or put these files on disk",
-        "An emptyDir with medium: Memory counts against the memory limit of the container that writes to it. Set sizeLimit (since \
-         Kubernetes 1.22 it also sizes the mount) below the memory limit, or drop medium: Memory. Docker: --tmpfs with size=, \
-         --shm-size.",
-        &[
-            "kubectl exec -n NAMESPACE POD -c CONTAINER -- df -h -t tmpfs",
-            "kubectl explain pod.spec.volumes.emptyDir.sizeLimit",
-        ],
+        detail,
+        &commands,
         "Writes beyond the size fail with ENOSPC; on disk they are slower.",
     )
 }
@@ -109,13 +106,14 @@ fn page_cache(case: &Case<'_, '_>) -> Remedy {
         );
     }
     let high = case.cgroup_file("memory.high");
-    // KEP-2570, MemoryQoS: alpha since 1.22 (cgroup v2 only).
     remedy(
         "slow-down-before-the-limit",
         "Make the kernel reclaim before the limit (memory.high)",
-        "Below memory.max, memory.high makes the writer wait and reclaim instead of dying. systemd: MemoryHigh=; Kubernetes: the \
-         alpha feature gate MemoryQoS on cgroup v2. For dirty pages, smaller vm.dirty_bytes or writing with O_DIRECT or \
-         fsync now and then helps too.",
+        &format!(
+            "Below memory.max, memory.high makes the writer wait and reclaim instead of dying. {} For dirty pages, smaller \
+             vm.dirty_bytes or writing with O_DIRECT or fsync now and then helps too.",
+            commands::memory_high(case.owner())
+        ),
         &[
             &format!("echo $((LIMIT_BYTES * 9 / 10)) | sudo tee {high}"),
             "sysctl vm.dirty_ratio vm.dirty_bytes",
@@ -222,12 +220,18 @@ fn notice_child(case: &Case<'_, '_>) -> Remedy {
             "The whole container restarts for one worker.",
         );
     }
+    let kubelet = if case.in_kubernetes() {
+        ", which the kubelet sets since Kubernetes 1.28 (unless singleProcessOOMKill, 1.32, says otherwise)"
+    } else {
+        ""
+    };
     remedy(
         "notice-dead-children",
         "Make the first process notice, or let the whole container go",
-        "Let the first process exit when a worker was killed by SIGKILL, or let the kernel take the whole container: on cgroup v2 \
-         with memory.oom.group, which the kubelet sets since Kubernetes 1.28 (unless singleProcessOOMKill, 1.32, says \
-         otherwise).",
+        &format!(
+            "Let the first process exit when a worker was killed by SIGKILL, or let the kernel take the whole container: on cgroup \
+             v2 with memory.oom.group{kubelet}."
+        ),
         &[
             &format!("cat {group}"),
             &format!("cat {events}   # oom_kill counts every death"),
@@ -236,12 +240,11 @@ fn notice_child(case: &Case<'_, '_>) -> Remedy {
     )
 }
 
-fn oom_score_adj() -> Remedy {
+fn oom_score_adj(case: &Case<'_, '_>) -> Remedy {
     remedy(
         "review-oom-score-adj",
         "Check who set oom_score_adj, and whether it is meant",
-        "Kubernetes sets it from the QoS class and the memory request; systemd from OOMScoreAdjust=; browsers and some databases set \
-         it for their own children. For a pod the way to a lower value is a memory request near its real use, or Guaranteed QoS.",
+        commands::oom_score_adj(case.owner()),
         &["grep -H . /proc/[0-9]*/oom_score_adj | sort -t: -k2 -n | tail -20"],
         "Who is spared leaves the kill to another.",
     )

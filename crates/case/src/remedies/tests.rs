@@ -161,3 +161,38 @@ fn commands_point_at_the_cgroup() {
         "{commands:?}"
     );
 }
+
+/// Nothing of Kubernetes is advised where the victim is none of its.
+#[test]
+fn words_are_those_of_the_owner() {
+    let told = |report: &OomReport| -> String {
+        let text = |remedy: crate::incident::Remedy| {
+            format!(
+                "{} {} {} {}\n",
+                remedy.title,
+                remedy.detail,
+                remedy.commands.join(" "),
+                remedy.risk
+            )
+        };
+        judged(report).remedies.into_iter().map(text).collect()
+    };
+    let stats = [("anon", 10 << 20), ("file", 50 << 20), ("shmem", 50 << 20)];
+    let mut report = container_v2(&stats);
+    report.victims[0].oom_score_adj = Some(900);
+    assert!(told(&report).contains("emptyDir"));
+    for path in [
+        format!("/docker/{ID}"),
+        "/system.slice/app.service".into(),
+        "/lxc/101".into(),
+    ] {
+        let memcg = report.memcg.as_mut().unwrap();
+        (memcg.path, memcg.victim_path) = (Some(path.as_str().into()), Some(path.as_str().into()));
+        memcg.stats[0].path = Some(path.as_str().into());
+        let told = told(&report);
+        let foreign = ["kube", "Kube", "emptyDir", "QoS", "requests"];
+        let found = foreign.iter().find(|word| told.contains(**word));
+        assert_eq!(found, None, "{path}: {told}");
+        assert!(told.contains("df -h -t tmpfs"), "{path}: {told}");
+    }
+}
