@@ -5,6 +5,7 @@
 //! that could be either's are dropped and the victims kept.
 
 mod aftermath;
+mod aside;
 mod boots;
 mod settle;
 mod tangle;
@@ -182,44 +183,6 @@ impl Assembler {
                 }
             }
             _ => self.body(&line, frame, number, cut),
-        }
-    }
-
-    /// Whether the line may be part of a report of another kind that began inside the open one. The OOM killer's own
-    /// lines end it.
-    fn is_aside(&mut self, line: &KernelLine<'_>) -> bool {
-        match line {
-            KernelLine::OtherReport => {
-                self.aside = !self.drafts.is_empty();
-                true
-            }
-            KernelLine::Cpu(_)
-            | KernelLine::Hardware(_)
-            | KernelLine::StackMark
-            | KernelLine::StackFrame(_)
-            | KernelLine::Registers
-            | KernelLine::ShowMem(_)
-            | KernelLine::Suppressed
-            | KernelLine::Other => self.aside && !self.drafts.is_empty(),
-            KernelLine::Header(_)
-            | KernelLine::Cpuset { .. }
-            | KernelLine::TaskIn { .. }
-            | KernelLine::Usage(_)
-            | KernelLine::Stats(_)
-            | KernelLine::TasksState
-            | KernelLine::TableHeader(_)
-            | KernelLine::TaskRow(_)
-            | KernelLine::Constraint(_)
-            | KernelLine::Announce(_)
-            | KernelLine::Killed(_)
-            | KernelLine::Sharing { .. }
-            | KernelLine::Group(_)
-            | KernelLine::Reaped(_)
-            | KernelLine::ReapFailed { .. }
-            | KernelLine::Outcome(_) => {
-                self.aside = false;
-                false
-            }
         }
     }
 

@@ -114,7 +114,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
                  chooses among all."
             }
             false => {
-                "The memory has to exist: with limits that are more than the machine has together it may itself run short, and \
+                "The memory has to exist: where all limits together are more than the machine has, it may run short itself, and \
                  then the kernel chooses among all."
             }
         }
