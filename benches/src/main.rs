@@ -16,6 +16,7 @@
 mod child;
 mod facts;
 mod limit;
+mod live;
 mod log_file;
 mod noise;
 mod outcome;
@@ -55,8 +56,23 @@ enum What {
     Parse,
     /// From start to verdict on a kern.log of 1 MB
     Start,
+    /// Live: 10,000 kills in a storm, each told once and rightly
+    Storm,
+    /// Live: from the kill to the verdict on standard output
+    Latency,
+    /// Live: what watching costs while nothing happens
+    Idle,
+    /// Live: who sees which kill, and what a kill costs under each: against bpftrace's killsnoop and oomkill
+    Peers,
     /// All of them
     All,
+    /// Kills, for the live ones
+    #[command(hide = true)]
+    Act {
+        /// Who kills whom
+        #[command(subcommand)]
+        act: live::act::Act,
+    },
     /// Counts the line ends of a mapped file: the limit of any scanner
     #[command(hide = true)]
     Newlines {
@@ -79,6 +95,10 @@ fn main() -> anyhow::Result<ExitCode> {
             println!("{}", limit::drain()?);
             return Ok(ExitCode::SUCCESS);
         }
+        Some(What::Act { act }) => {
+            live::act::run(act)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let what = arguments.what.unwrap_or(What::All);
@@ -96,6 +116,18 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, What::Stdin) {
         stdin::run(&bench, &mut outcome).context("stdin")?;
+    }
+    if all || matches!(what, What::Latency) {
+        live::latency::run(&bench, &mut outcome).context("latency")?;
+    }
+    if all || matches!(what, What::Storm) {
+        live::storm::run(&bench, &mut outcome).context("storm")?;
+    }
+    if all || matches!(what, What::Idle) {
+        live::idle::run(&bench, &mut outcome).context("idle")?;
+    }
+    if all || matches!(what, What::Peers) {
+        live::peers::run(&bench, &mut outcome).context("peers")?;
     }
     Ok(outcome.told())
 }
@@ -127,5 +159,13 @@ impl Bench {
             folder,
             quick,
         })
+    }
+
+    /// A folder for one run; gone after it.
+    fn scratch(&self) -> anyhow::Result<tempfile::TempDir> {
+        let scratch = tempfile::Builder::new()
+            .prefix("live-")
+            .tempdir_in(&self.folder);
+        scratch.with_context(|| self.folder.display().to_string())
     }
 }
