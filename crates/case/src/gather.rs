@@ -40,6 +40,8 @@ const ASKED_NS: u64 = 60_000 * MS;
 const PASSED_ON_NS: u64 = 1_000 * MS;
 /// Cases kept after they were told, for what comes late.
 const KEPT: usize = 1024;
+/// Processes remembered whose case was told and is kept no more: they may end long after it.
+const SETTLED: usize = 8192;
 /// SIGTERMs remembered until the SIGKILL that may follow.
 const ASKED: usize = 4096;
 /// Parents of victims remembered: a shell passes on its child's 137.
@@ -97,6 +99,9 @@ pub struct Gatherer {
     by_pid: HashMap<u32, u64>,
     by_container: HashMap<String, u64>,
     told: Recent<u64, ()>,
+    /// Who was killed in a case that was told and forgotten, and had not ended yet: no case of its own when it does, or
+    /// is killed once more.
+    settled: Recent<Key, ()>,
     asked: Recent<Key, Box<KillSignal>>,
     parents: Recent<Key, u64>,
     /// Parents that passed on their child's SIGKILL to themselves: whose case they belong to.
@@ -117,6 +122,7 @@ impl Gatherer {
             by_pid: HashMap::new(),
             by_container: HashMap::new(),
             told: Recent::new(KEPT),
+            settled: Recent::new(SETTLED),
             asked: Recent::new(ASKED),
             parents: Recent::new(PARENTS),
             passed_on: Recent::new(PARENTS),
@@ -185,10 +191,15 @@ impl Gatherer {
 
     /// The cases whose time is up, in the order of their deadlines.
     pub fn due(&mut self, now_ns: u64) -> Vec<Told> {
-        let mut out = Vec::new();
-        while let Some((deadline, number)) = self.due.first().copied() {
+        std::iter::from_fn(|| self.next_due(now_ns)).collect()
+    }
+
+    /// The next of them.
+    pub fn next_due(&mut self, now_ns: u64) -> Option<Told> {
+        loop {
+            let (deadline, number) = self.due.first().copied()?;
             if deadline > now_ns {
-                break;
+                return None;
             }
             self.due.remove(&(deadline, number));
             self.join_to_marked(number);
@@ -197,19 +208,15 @@ impl Gatherer {
             };
             open.deadline_ns = None;
             let case = Box::new(open.case.clone());
-            out.push(if open.told {
-                Told::More(case)
-            } else {
-                Told::New(case)
-            });
-            if !open.told {
-                open.told = true;
-                if let Some((old, ())) = self.told.put(number, ()) {
-                    self.forget(old);
-                }
+            if open.told {
+                return Some(Told::More(case));
             }
+            open.told = true;
+            if let Some((old, ())) = self.told.put(number, ()) {
+                self.forget(old);
+            }
+            return Some(Told::New(case));
         }
-        out
     }
 
     /// Everything that was not told yet, whatever it still waits for: the end of watching.
@@ -255,7 +262,11 @@ impl Gatherer {
         if let Some(deadline) = open.deadline_ns {
             self.due.remove(&(deadline, number));
         }
+        let ended = |process: &Process| open.case.exits.iter().any(|exit| key(&exit.process) == key(process));
         for process in open.case.processes() {
+            if !ended(process) {
+                self.settled.put(key(process), ());
+            }
             if self.by_process.get(&key(process)) == Some(&number) {
                 self.by_process.remove(&key(process));
             }
@@ -292,6 +303,9 @@ impl Gatherer {
             return;
         }
         let known = self.by_process.get(&target).copied();
+        if known.is_none() && self.settled.get(&target).is_some() {
+            return;
+        }
         let joined = known.or_else(|| self.same_decision(&signal));
         if let Some(number) = joined {
             self.by_process.insert(target, number);
@@ -453,6 +467,9 @@ impl Gatherer {
                 0
             };
             return self.set_deadline(number, now_ns + wait);
+        }
+        if self.settled.take(&process).is_some() {
+            return;
         }
         if let Some(number) = self.passed_on.take(&process) {
             return self.echo(number, exit, now_ns);

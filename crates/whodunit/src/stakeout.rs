@@ -23,11 +23,14 @@ use whodunit_node::{Machine, Root, clock};
 use whodunit_trace::Losses;
 
 use memory_of_names::Names;
-use sources::Sources;
+use sources::{Sources, Speaker};
 pub use sources::{From, Options};
 
 /// Kills remembered for findings about repeats.
 const KILLS_REMEMBERED: usize = 4096;
+/// Incidents of one turn: in a storm the first is kept and told before the last is judged, and memory stays bounded. What
+/// is left is due at once.
+const TOLD_AT_ONCE: usize = 32;
 /// Index of the tracepoints and of the kernel log in an incident's sources.
 const LIVE: usize = 0;
 const LOG: usize = 1;
@@ -162,13 +165,13 @@ impl Stakeout {
         sink: &mut dyn FnMut(Seen),
     ) -> io::Result<bool> {
         let timeout = self.timeout(most);
-        let stopped = {
-            let mut fds = vec![PollFd::from_borrowed_fd(stop, PollFlags::IN)];
-            fds.extend(
-                self.sources
-                    .fds()
-                    .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
-            );
+        let (stopped, ready) = {
+            let (speakers, descriptors): (Vec<Speaker>, Vec<_>) = self.sources.fds().unzip();
+            let mut fds: Vec<PollFd<'_>> = descriptors
+                .into_iter()
+                .chain([stop])
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+                .collect();
             let timeout = timeout.map(|timeout| Timespec {
                 tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: i64::from(timeout.subsec_nanos()),
@@ -178,16 +181,23 @@ impl Stakeout {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            fds.first().is_some_and(|fd| !fd.revents().is_empty())
+            let spoke = |fd: &PollFd<'_>| !fd.revents().is_empty();
+            let ready: Vec<Speaker> = speakers
+                .into_iter()
+                .zip(&fds)
+                .filter(|(_, fd)| spoke(fd))
+                .map(|(speaker, _)| speaker)
+                .collect();
+            (fds.last().is_some_and(spoke), ready)
         };
-        self.read()?;
+        self.read(|speaker| ready.contains(&speaker))?;
         self.tell(sink);
         Ok(!stopped)
     }
 
     /// Everything that still waits, whole or not: the end.
     pub fn end(&mut self, sink: &mut dyn FnMut(Seen)) -> io::Result<()> {
-        self.read()?;
+        self.read(|_| true)?;
         let mut reports = Vec::new();
         self.sources
             .scanner
@@ -214,8 +224,9 @@ impl Stakeout {
         [most, case, log].into_iter().flatten().min()
     }
 
-    /// Everything that is there. Tracepoints first: a signal is known before the log speaks of it.
-    fn read(&mut self) -> io::Result<()> {
+    /// Everything that is there. Tracepoints first: a signal is known before the log speaks of it. These two are looked
+    /// at in any case, the others cost more and are read when they have something.
+    fn read(&mut self, ready: impl Fn(Speaker) -> bool) -> io::Result<()> {
         let now_ns = clock::boot_ns();
         let gatherer = &mut self.gatherer;
         let mut facts = 0;
@@ -232,10 +243,14 @@ impl Stakeout {
         }
         self.read_log()?;
         let gatherer = &mut self.gatherer;
-        self.sources
-            .read_cgroups(&mut self.notes, &mut |fact| gatherer.take(fact, now_ns));
-        self.sources
-            .read_runtimes(&mut self.notes, &mut |fact| gatherer.take(fact, now_ns));
+        let notes = &mut self.notes;
+        let mut take = |fact| gatherer.take(fact, now_ns);
+        if ready(Speaker::Cgroups) {
+            self.sources.read_cgroups(notes, &mut take);
+        }
+        if ready(Speaker::Runtimes) {
+            self.sources.read_runtimes(notes, &mut take);
+        }
         Ok(())
     }
 
@@ -315,7 +330,11 @@ impl Stakeout {
     }
 
     fn tell(&mut self, sink: &mut dyn FnMut(Seen)) {
-        for told in self.gatherer.due(clock::boot_ns()) {
+        let now_ns = clock::boot_ns();
+        for _ in 0..TOLD_AT_ONCE {
+            let Some(told) = self.gatherer.next_due(now_ns) else {
+                break;
+            };
             self.tell_one(told, sink);
         }
     }

@@ -353,6 +353,26 @@ fn a_storm_leaves_nothing_behind() {
     assert!(gatherer.by_pid.len() <= KEPT + 1);
 }
 
+/// Many are told as killed and not yet gone, more than are kept: their ends are no news.
+#[test]
+fn ends_that_come_after_a_storm_are_not_told_again() {
+    let mut gatherer = Gatherer::new(ALL);
+    let storm = u32::try_from(3 * KEPT).unwrap();
+    for pid in 100..100 + storm {
+        let kill = signal(9, process(2, "sh"), process(pid, "app"), MS);
+        gatherer.take(Fact::Signal(Box::new(kill)), MS);
+    }
+    assert_eq!(told(&mut gatherer, MS + WAIT_FOR_EXIT_NS).len(), 3 * KEPT);
+    for pid in 100..100 + storm {
+        let end = exit(process(pid, "app"), 9, 50 * MS);
+        gatherer.take(Fact::Exit(Box::new(end)), 50 * MS);
+    }
+    let late = gatherer.finish();
+    let new = late.iter().filter(|told| matches!(told, Told::New(_)));
+    assert_eq!(new.count(), 0);
+    assert_eq!(late.len(), KEPT, "more of those that are kept");
+}
+
 #[test]
 fn a_parent_that_ends_itself_by_its_childs_signal_is_no_case_of_its_own() {
     let mut gatherer = Gatherer::new(ALL);

@@ -48,6 +48,15 @@ pub enum From {
     Position(Position),
 }
 
+/// Who has something to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaker {
+    Trace,
+    Log,
+    Cgroups,
+    Runtimes,
+}
+
 pub(super) struct Sources {
     trace: Option<Tracer>,
     abilities: Option<Abilities>,
@@ -173,11 +182,14 @@ impl Sources {
         lines
     }
 
-    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let trace = self.trace.iter().map(Tracer::fd);
-        let log = self.log.iter().map(AsFd::as_fd);
-        let cgroups = self.cgroups.iter().map(AsFd::as_fd);
-        trace.chain(log).chain(cgroups).chain([self.waker.as_fd()])
+    /// What to wait for.
+    pub(super) fn fds(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>)> {
+        let trace = self.trace.iter().map(|trace| (Speaker::Trace, trace.fd()));
+        let log = self.log.iter().map(|log| (Speaker::Log, log.as_fd()));
+        let cgroups = self.cgroups.iter();
+        let cgroups = cgroups.map(|cgroups| (Speaker::Cgroups, cgroups.as_fd()));
+        let runtimes = [(Speaker::Runtimes, self.waker.as_fd())];
+        trace.chain(log).chain(cgroups).chain(runtimes)
     }
 
     pub(super) fn read_trace(&mut self, sink: &mut dyn FnMut(Fact)) {
