@@ -191,7 +191,10 @@ fn herds(count: usize) -> anyhow::Result<()> {
         }
         dying += begin.elapsed();
     }
-    let calls: u64 = deeds.iter().map(|deed| deed.before_ns - deed.after_ns).sum();
+    let calls: u64 = deeds
+        .iter()
+        .map(|deed| deed.before_ns - deed.after_ns)
+        .sum();
     tell(&deeds)?;
     println!("cost {} {}", dying.as_nanos(), calls);
     Ok(())
@@ -305,7 +308,9 @@ pub(super) struct Cgroups {
 
 impl Cgroups {
     pub(super) fn new(hierarchy: &Hierarchy) -> anyhow::Result<Self> {
-        let root = hierarchy.root.join(format!("whodunit-bench-{}", std::process::id()));
+        let root = hierarchy
+            .root
+            .join(format!("whodunit-bench-{}", std::process::id()));
         let mut this = Self {
             version: hierarchy.version,
             root: hierarchy.root.clone(),
@@ -317,7 +322,11 @@ impl Cgroups {
     }
 
     /// Makes it and what is missing above it.
-    pub(super) fn make(&mut self, path: &str, limit_bytes: Option<usize>) -> anyhow::Result<PathBuf> {
+    pub(super) fn make(
+        &mut self,
+        path: &str,
+        limit_bytes: Option<usize>,
+    ) -> anyhow::Result<PathBuf> {
         let mut at = self.root.clone();
         for name in path.trim_start_matches('/').split('/') {
             at.push(name);
@@ -363,4 +372,3 @@ impl Drop for Cgroups {
         }
     }
 }
-

@@ -21,7 +21,11 @@ impl Cost {
         for entry in entries {
             let thread = entry?.path();
             let schedstat = std::fs::read_to_string(thread.join("schedstat"))?;
-            cost.cpu_ns += schedstat.split(' ').next().unwrap_or_default().parse::<u64>()?;
+            cost.cpu_ns += schedstat
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .parse::<u64>()?;
             let status = std::fs::read_to_string(thread.join("status"))?;
             cost.wakeups += field(&status, "voluntary_ctxt_switches:").context("status")?;
         }

@@ -85,7 +85,10 @@ fn verdict(arrived_ns: u64, incident: &Value) -> Verdict {
     Verdict {
         arrived_ns,
         signal_ns,
-        victims: array(&incident["victims"]).iter().filter_map(|one| number(&one["pid"])).collect(),
+        victims: array(&incident["victims"])
+            .iter()
+            .filter_map(|one| number(&one["pid"]))
+            .collect(),
         sender: number(&incident["sender"]["process"]["tgid"]),
         code: text(&incident["verdict"]["killer"]),
         reported: !incident["trigger"].is_null() || !incident["memcg"].is_null(),

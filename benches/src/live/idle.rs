@@ -29,7 +29,11 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         cgroups.make(&format!("pod{number}"), None)?;
     }
     let watched = Watched::start(&bench.whodunit, Some(&store))?;
-    for note in watched.notes().iter().filter(|note| note.contains("cgroup")) {
+    for note in watched
+        .notes()
+        .iter()
+        .filter(|note| note.contains("cgroup"))
+    {
         println!("  it said: {note}");
     }
     let mut costs = Vec::new();
@@ -52,7 +56,9 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
             memory.anon_kib as f64 / 1024.0,
         );
         outcome.target(
-            &format!("idle, {processes} processes: {percent:.4} % of a processor, below {PERCENT} %"),
+            &format!(
+                "idle, {processes} processes: {percent:.4} % of a processor, below {PERCENT} %"
+            ),
             percent < PERCENT,
         );
         let mib = memory.all_kib as f64 / 1024.0;

@@ -20,9 +20,16 @@ const P99_MS: f64 = 25.0;
 
 pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let scratch = bench.scratch()?;
-    println!("latency: from the kill to the verdict on standard output ({})", load());
+    println!(
+        "latency: from the kill to the verdict on standard output ({})",
+        load()
+    );
     let paced = if bench.quick { 100 } else { 400 };
-    for (what, count, pause_us) in [("paced", paced, 10_000), ("burst", 2_000, 500), ("at once", 2_000, 0)] {
+    for (what, count, pause_us) in [
+        ("paced", paced, 10_000),
+        ("burst", 2_000, 500),
+        ("at once", 2_000, 0),
+    ] {
         for with in ["with a store", "--no-store"] {
             let file = scratch.path().join(format!("{what}.sqlite"));
             let store = (with != "--no-store").then_some(file.as_path());

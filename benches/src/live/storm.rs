@@ -23,8 +23,14 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         (7_250, 2_500, 250)
     };
     let total = parent + persons + oom;
-    println!("storm: {total} kills: {parent} by a supervisor, {persons} by persons, {oom} by the kernel ({})", load());
-    anyhow::ensure!(act::can_log_in()?, "no process here can have a login (/proc/self/loginuid): nobody can kill as a person");
+    println!(
+        "storm: {total} kills: {parent} by a supervisor, {persons} by persons, {oom} by the kernel ({})",
+        load()
+    );
+    anyhow::ensure!(
+        act::can_log_in()?,
+        "no process here can have a login (/proc/self/loginuid): nobody can kill as a person"
+    );
     let scratch = bench.scratch()?;
     let store = scratch.path().join("storm.sqlite");
     let watched = Watched::start(&bench.whodunit, Some(&store))?;
@@ -48,7 +54,11 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let told = watched.stop()?;
     let verdicts = verdicts(&told.lines)?;
     let held = hold(&deeds, &verdicts);
-    let last_ns = verdicts.iter().map(|one| one.arrived_ns).max().unwrap_or_default();
+    let last_ns = verdicts
+        .iter()
+        .map(|one| one.arrived_ns)
+        .max()
+        .unwrap_or_default();
     println!(
         "  {} kills in {:.1} s; the last verdict came {:.0} ms after the last kill; {:.0} us of a processor a kill",
         deeds.len(),
@@ -67,8 +77,15 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         &format!("storm: {} right, {} wrong, {} told twice, {} missing of {total}, {} records reported lost", held.right, held.wrong.len(), held.twice.len(), held.missing.len(), lost),
         held.wrong.is_empty() && held.twice.is_empty() && held.missing.len() as u64 <= lost && sum + held.missing.len() == total,
     );
-    let accused = held.strangers.iter().filter(|one| one.code == "application-parent" || one.code == "person").count();
-    println!("  {} verdicts about deaths that are not of this benchmark ({accused} accuse somebody)", held.strangers.len());
+    let accused = held
+        .strangers
+        .iter()
+        .filter(|one| one.code == "application-parent" || one.code == "person")
+        .count();
+    println!(
+        "  {} verdicts about deaths that are not of this benchmark ({accused} accuse somebody)",
+        held.strangers.len()
+    );
     let kept = child::output(
         Command::new(&bench.whodunit)
             .args(["incidents", "-o", "ndjson", "--limit", "1000000", "--store"])
@@ -80,9 +97,16 @@ pub(crate) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         .collect();
     let in_store = hold(&deeds, &super::held::verdicts(&lines)?);
     let bytes = std::fs::metadata(&store).context("the store")?.len();
-    println!("  the store: {:.1} MiB, {:.1} KiB a kill", bytes as f64 / 1048576.0, bytes as f64 / 1024.0 / total as f64);
+    println!(
+        "  the store: {:.1} MiB, {:.1} KiB a kill",
+        bytes as f64 / 1048576.0,
+        bytes as f64 / 1024.0 / total as f64
+    );
     outcome.count(
-        &format!("storm: {} kept rightly in the store, as many as were told", in_store.right),
+        &format!(
+            "storm: {} kept rightly in the store, as many as were told",
+            in_store.right
+        ),
         in_store.right == held.right,
     );
     if in_store.right != held.right {
@@ -107,9 +131,15 @@ fn tell(held: &Held) {
 /// Records that the program said it lost.
 fn lost(told: &Told) -> u64 {
     let mut lost = 0;
-    for note in told.notes.iter().filter(|note| note.contains("lost") || note.contains("overwritten")) {
+    for note in told
+        .notes
+        .iter()
+        .filter(|note| note.contains("lost") || note.contains("overwritten"))
+    {
         println!("  it said: {note}");
-        let number = note.split_whitespace().find_map(|word| word.parse::<u64>().ok());
+        let number = note
+            .split_whitespace()
+            .find_map(|word| word.parse::<u64>().ok());
         if note.contains("records of signals") {
             lost += number.unwrap_or_default();
         }

@@ -90,7 +90,10 @@ impl Watched {
 
     /// What it said on standard error.
     pub(super) fn notes(&self) -> Vec<String> {
-        self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+        self.notes
+            .lock()
+            .map(|notes| notes.clone())
+            .unwrap_or_default()
     }
 
     /// Waits until `expected` lines are there, or none has come for a while.
@@ -124,7 +127,10 @@ impl Watched {
         if !status.success() {
             bail!("whodunit watch: {status}: {}", self.notes().join("; "));
         }
-        let lines = self.lines.lock().map(|mut lines| std::mem::take(&mut *lines));
+        let lines = self
+            .lines
+            .lock()
+            .map(|mut lines| std::mem::take(&mut *lines));
         Ok(Told {
             lines: lines.unwrap_or_default(),
             notes: self.notes(),
@@ -144,7 +150,11 @@ fn read_lines(mut from: impl Read, lines: &Lines) {
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let at_ns = boot_ns();
         let mut new = Vec::new();
-        for part in buffer.get(..length).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+        for part in buffer
+            .get(..length)
+            .unwrap_or_default()
+            .split_inclusive(|byte| *byte == b'\n')
+        {
             rest.extend_from_slice(part);
             if rest.ends_with(b"\n") {
                 new.push((at_ns, std::mem::take(&mut rest)));

@@ -30,6 +30,9 @@ const WAIT_FOR_REPORT_NS: u64 = 20 * MS;
 const WAIT_FOR_MARKED_REPORT_NS: u64 = 1_000 * MS;
 /// Whom the end of a pid namespace's init takes along is signalled right after it.
 const WAIT_FOR_NAMESPACE_NS: u64 = 2 * MS;
+/// What comes after a case was told waits for more of it: nothing but the store learns of it, and in a storm the kills
+/// that nobody knows of yet go first.
+const WAIT_FOR_MORE_NS: u64 = 100 * MS;
 /// Signals of one decision follow each other.
 const ONE_DECISION_NS: u64 = 50 * MS;
 /// The kernel tells of a count up to 10 ms late, and this program's turn comes when it comes.
@@ -262,7 +265,12 @@ impl Gatherer {
         if let Some(deadline) = open.deadline_ns {
             self.due.remove(&(deadline, number));
         }
-        let ended = |process: &Process| open.case.exits.iter().any(|exit| key(&exit.process) == key(process));
+        let ended = |process: &Process| {
+            open.case
+                .exits
+                .iter()
+                .any(|exit| key(&exit.process) == key(process))
+        };
         for process in open.case.processes() {
             if !ended(process) {
                 self.settled.put(key(process), ());
@@ -455,7 +463,7 @@ impl Gatherer {
             open.case.exits.push(exit);
             if open.told {
                 // The store learns of it; nothing is waiting for it.
-                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_MORE_NS);
                 return self.set_deadline(number, deadline);
             }
             if open.case.may_have_report() && self.sources.reports {
@@ -505,7 +513,7 @@ impl Gatherer {
     fn echo(&mut self, number: u64, exit: Exit, now_ns: u64) {
         if let Some(open) = self.open.get_mut(&number) {
             open.case.echoes.push(exit);
-            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_MORE_NS);
             self.set_deadline(number, deadline);
         }
     }
@@ -545,7 +553,7 @@ impl Gatherer {
         if let Some(open) = self.open.get_mut(&number) {
             open.case.events.push(event);
             if open.told {
-                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_EXIT_NS);
+                let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_MORE_NS);
                 self.set_deadline(number, deadline);
             }
         }

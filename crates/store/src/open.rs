@@ -221,6 +221,8 @@ fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<u3
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
         // The log and its index stay beside the file, so that a user who may read but not write can still open it.
         (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        // A statement is planned once, whatever it is asked for: else each new value plans it again.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection.set_db_config(setting, on).map_err(fail)?;
     }

@@ -12,9 +12,10 @@ use crate::View;
 struct Pieces(Vec<u8>);
 
 impl Pieces {
-    fn write(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+    fn write(&mut self, out: &mut dyn Write, incident: &Incident, end: &[u8]) -> io::Result<()> {
         self.0.clear();
         serde_json::to_writer(&mut self.0, incident)?;
+        self.0.extend_from_slice(end);
         out.write_all(&self.0)
     }
 }
@@ -46,7 +47,7 @@ impl View for Json {
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
         out.write_all(if self.any { b",\n" } else { b"\n" })?;
         self.any = true;
-        self.pieces.write(out, incident)
+        self.pieces.write(out, incident, b"")
     }
 
     fn end(
@@ -75,8 +76,7 @@ impl View for Ndjson {
     }
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
-        self.pieces.write(out, incident)?;
-        out.write_all(b"\n")
+        self.pieces.write(out, incident, b"\n")
     }
 
     fn end(&mut self, _: &mut dyn Write, _: &[SourceInfo], _: &[String]) -> io::Result<()> {

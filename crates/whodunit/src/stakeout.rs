@@ -23,8 +23,8 @@ use whodunit_node::{Machine, Root, clock};
 use whodunit_trace::Losses;
 
 use memory_of_names::Names;
-use sources::{Sources, Speaker};
 pub use sources::{From, Options};
+use sources::{Sources, Speaker};
 
 /// Kills remembered for findings about repeats.
 const KILLS_REMEMBERED: usize = 4096;

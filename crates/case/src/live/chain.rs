@@ -36,10 +36,11 @@ impl<'a> Chain<'a> {
         let sender = &kill.sender;
         let owner = owner(sender);
         let ancestors = &kill.sender_ancestors;
+        let roles: Vec<Option<Role>> = ancestors.iter().map(Role::of_ancestor).collect();
         let role = |wanted: Role| {
-            ancestors
-                .iter()
-                .find(|one| Role::of_ancestor(one) == Some(wanted))
+            let mut both = ancestors.iter().zip(&roles);
+            both.find(|(_, role)| **role == Some(wanted))
+                .map(|(one, _)| one)
         };
         let foreign_namespace = match (sender.pid_namespace, around.host_pid_namespace) {
             (Some(own), Some(host)) => own != host,
