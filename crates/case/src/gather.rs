@@ -187,6 +187,11 @@ impl Gatherer {
         self.set_deadline(*first, now_ns);
     }
 
+    /// How many cases wait to be told, or to be told again: whoever hands in facts may wait, too, when these are many.
+    pub fn waiting(&self) -> usize {
+        self.due.len()
+    }
+
     /// When [`Gatherer::due`] is to be asked next.
     pub fn next_deadline_ns(&self) -> Option<u64> {
         self.due.first().map(|(deadline, _)| *deadline)

@@ -22,14 +22,15 @@ const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 /// How to trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Size of the ring buffer: a power of two, at least a page. A kill and the death of it take 2 to 5 KiB.
+    /// Size of the ring buffer: a power of two, at least a page. A kill and the death of it take 2 to 5 KiB. Counts twice
+    /// as resident memory of the process, which the kernel shows it in a row and once more.
     pub ring_bytes: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            ring_bytes: 8 * 1024 * 1024,
+            ring_bytes: 2 * 1024 * 1024,
         }
     }
 }
@@ -117,6 +118,8 @@ impl Tracer {
         let exits = attach(&mut programs, "process_ended", "sched_process_exit", &btf);
         let marks = attach(&mut programs, "victim_marked", "mark_victim", &btf);
         let signals = attach(&mut programs, "signal_generated", "signal_generate", &btf);
+        drop(btf);
+        give_back_memory();
         let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
         let tracer = Self {
             ring,
@@ -141,8 +144,15 @@ impl Tracer {
     /// Hands over every record that is there, in the order of the kernel's ring, and returns their number. Does not
     /// wait. A record that can't be read is counted in [`Tracer::losses`].
     pub fn drain(&mut self, take: &mut dyn FnMut(Fact)) -> usize {
+        self.drain_most(usize::MAX, take)
+    }
+
+    /// The same, but no more than so many: where they come faster than they are taken, it has an end.
+    pub fn drain_most(&mut self, most: usize, take: &mut dyn FnMut(Fact)) -> usize {
         let mut count = 0;
-        while let Some(item) = self.ring.next() {
+        while count < most
+            && let Some(item) = self.ring.next()
+        {
             match record::read(&item, self.page_bytes) {
                 Ok(fact) => {
                     count += 1;
@@ -235,6 +245,16 @@ fn allow_locked_memory() {
             maximum: None,
         };
         let _ = setrlimit(Resource::Memlock, no_limit);
+    }
+}
+
+/// The kernel's types, taken apart, were tens of megabytes in small pieces, which glibc keeps for later.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer; gives free pages of the heap back.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

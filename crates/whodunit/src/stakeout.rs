@@ -4,6 +4,7 @@
 //! One thread waits for all sources at once and does nothing while nothing happens. Sources that cannot be had are
 //! told as notes at the start, with what cannot be told apart without them.
 
+mod listener;
 mod memory_of_names;
 mod sources;
 
@@ -31,6 +32,10 @@ const KILLS_REMEMBERED: usize = 4096;
 /// Incidents of one turn: in a storm the first is kept and told before the last is judged, and memory stays bounded. What
 /// is left is due at once.
 const TOLD_AT_ONCE: usize = 32;
+/// Cases that wait to be told at most, before no more facts are taken: they wait in the tracer's bounded memory then.
+const WAITING_MOST: usize = 8192;
+/// In a storm, how soon after a fact it is known whether others were lost: to ask the kernel costs as much as a verdict.
+const LOSSES_WITHIN: Duration = Duration::from_millis(2);
 /// Index of the tracepoints and of the kernel log in an incident's sources.
 const LIVE: usize = 0;
 const LOG: usize = 1;
@@ -78,6 +83,9 @@ pub struct Stakeout {
     last_log_byte: Instant,
     counts: Counts,
     losses: Losses,
+    /// Facts have come since, which losses may stand beside.
+    look_for_losses: bool,
+    looked_for_losses: Instant,
     notes: Vec<String>,
 }
 
@@ -100,6 +108,8 @@ impl Stakeout {
             ledger: Ledger::new(KILLS_REMEMBERED),
             counts: Counts::default(),
             losses: Losses::default(),
+            look_for_losses: false,
+            looked_for_losses: Instant::now(),
             gatherer,
             sources,
             machine,
@@ -166,7 +176,12 @@ impl Stakeout {
     ) -> io::Result<bool> {
         let timeout = self.timeout(most);
         let (stopped, ready) = {
-            let (speakers, descriptors): (Vec<Speaker>, Vec<_>) = self.sources.fds().unzip();
+            let full = self.gatherer.waiting() >= WAITING_MOST;
+            let (speakers, descriptors): (Vec<Speaker>, Vec<_>) = self
+                .sources
+                .fds()
+                .filter(|(speaker, _)| !(full && *speaker == Speaker::Trace))
+                .unzip();
             let mut fds: Vec<PollFd<'_>> = descriptors
                 .into_iter()
                 .chain([stop])
@@ -198,6 +213,7 @@ impl Stakeout {
     /// Everything that still waits, whole or not: the end.
     pub fn end(&mut self, sink: &mut dyn FnMut(Seen)) -> io::Result<()> {
         self.read(|_| true)?;
+        self.note_losses();
         let mut reports = Vec::new();
         self.sources
             .scanner
@@ -221,25 +237,27 @@ impl Stakeout {
             .scanner
             .settles_after()
             .map(|after| after.saturating_sub(quiet));
-        [most, case, log].into_iter().flatten().min()
+        let losses = self.until_losses();
+        [most, case, log, losses].into_iter().flatten().min()
     }
 
     /// Everything that is there. Tracepoints first: a signal is known before the log speaks of it. These two are looked
     /// at in any case, the others cost more and are read when they have something.
     fn read(&mut self, ready: impl Fn(Speaker) -> bool) -> io::Result<()> {
         let now_ns = clock::boot_ns();
-        let gatherer = &mut self.gatherer;
-        let mut facts = 0;
-        self.sources.read_trace(&mut |fact| {
-            facts += 1;
-            gatherer.take(fact, now_ns);
-        });
-        self.counts.facts += facts;
-        if facts > 0
-            && let Some(losses) = self.sources.losses()
-            && losses != self.losses
-        {
-            self.note_losses(losses);
+        if self.gatherer.waiting() < WAITING_MOST {
+            let gatherer = &mut self.gatherer;
+            let take = &mut |fact| gatherer.take(fact, now_ns);
+            let facts = self.sources.read_trace(take);
+            self.counts.facts += facts as u64;
+            if facts > 0 {
+                self.look_for_losses = true;
+            }
+        }
+        if self.until_losses() == Some(Duration::ZERO) {
+            self.look_for_losses = false;
+            self.looked_for_losses = Instant::now();
+            self.note_losses();
         }
         self.read_log()?;
         let gatherer = &mut self.gatherer;
@@ -254,7 +272,20 @@ impl Stakeout {
         Ok(())
     }
 
-    fn note_losses(&mut self, losses: Losses) {
+    fn until_losses(&self) -> Option<Duration> {
+        let since = self.looked_for_losses.elapsed();
+        self.look_for_losses
+            .then(|| LOSSES_WITHIN.saturating_sub(since))
+    }
+
+    fn note_losses(&mut self) {
+        let Some(losses) = self
+            .sources
+            .losses()
+            .filter(|losses| *losses != self.losses)
+        else {
+            return;
+        };
         let lost = losses.total() - self.losses.total();
         self.notes.push(format!(
             "{lost} records of signals or exits were lost (the buffer was full): what they would have shown is unknown"

@@ -15,6 +15,8 @@ use whodunit_node::runtimes::{self, Runtimes, usual_endpoints};
 use whodunit_node::{Machine, Root};
 use whodunit_trace::{Abilities, Ability, Losses, Tracer};
 
+use super::listener::Listener;
+
 /// The kernel's log.
 pub(super) const KMSG: &str = "/dev/kmsg";
 /// How long a verdict waits for a container's name. A runtime that is slower is asked again with the next evidence.
@@ -58,7 +60,7 @@ pub(super) enum Speaker {
 }
 
 pub(super) struct Sources {
-    trace: Option<Tracer>,
+    trace: Option<Listener>,
     abilities: Option<Abilities>,
     pub(super) log: Option<Follower>,
     pub(super) scanner: Scanner,
@@ -77,7 +79,7 @@ impl Sources {
     ) -> io::Result<Self> {
         let root = &options.root;
         let (trace, abilities) = match options.signals.then(|| Tracer::start(options.trace)) {
-            Some(Ok((tracer, abilities))) => (Some(tracer), Some(abilities)),
+            Some(Ok((tracer, abilities))) => (Some(Listener::start(tracer)?), Some(abilities)),
             Some(Err(error)) => {
                 notes.push(format!(
                     "eBPF: {error}. Without it senders of signals are not seen: a kill by a person, a runtime, a daemon or the \
@@ -184,7 +186,8 @@ impl Sources {
 
     /// What to wait for.
     pub(super) fn fds(&self) -> impl Iterator<Item = (Speaker, BorrowedFd<'_>)> {
-        let trace = self.trace.iter().map(|trace| (Speaker::Trace, trace.fd()));
+        let trace = self.trace.iter();
+        let trace = trace.map(|trace| (Speaker::Trace, trace.as_fd()));
         let log = self.log.iter().map(|log| (Speaker::Log, log.as_fd()));
         let cgroups = self.cgroups.iter();
         let cgroups = cgroups.map(|cgroups| (Speaker::Cgroups, cgroups.as_fd()));
@@ -192,10 +195,8 @@ impl Sources {
         trace.chain(log).chain(cgroups).chain(runtimes)
     }
 
-    pub(super) fn read_trace(&mut self, sink: &mut dyn FnMut(Fact)) {
-        if let Some(trace) = &mut self.trace {
-            trace.drain(sink);
-        }
+    pub(super) fn read_trace(&self, sink: &mut dyn FnMut(Fact)) -> usize {
+        self.trace.as_ref().map_or(0, |trace| trace.take(sink))
     }
 
     pub(super) fn losses(&self) -> Option<Losses> {
