@@ -1,12 +1,14 @@
 # demo and test install what they need (Debian or Ubuntu with cargo); everything else is cargo.
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-demo nextest cargo-fuzz install
+.PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-bench tools-demo nextest cargo-fuzz install
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Debian packages: a C compiler for zstd and SQLite, clang for the eBPF program; qemu and the contents of its initramfs for other kernels; the peers
 # that benchmarks and tests measure against.
 PACKAGES_BUILD := gcc libc6-dev clang libbpf-dev
 PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep xz-utils zstd
+# Peers of the long benchmarks only: bpftrace brings LLVM along.
+PACKAGES_BENCH := $(PACKAGES_TEST) bpftrace
 # Inputs for each fuzz target of `make fuzz`, and seconds at most.
 FUZZ_SECONDS ?= 30
 FUZZ_RUNS ?= 3000
@@ -44,7 +46,7 @@ build: tools-demo ## the program, optimised: target/release/whodunit
 install: tools-demo ## the program, into cargo's bin folder
 	cargo install --path crates/whodunit --locked
 
-bench: tools ## the benchmarks, each a ratio in one run (about ten minutes, 3 GiB of disk)
+bench: tools-bench ## the benchmarks, each a ratio or a count in one run (about fifteen minutes, 3 GiB of disk)
 	cargo build --release -p whodunit -p whodunit-benches
 	./target/release/whodunit-benches all
 
@@ -53,7 +55,7 @@ bench-quick:
 	./target/release/whodunit-benches all --quick
 
 # One libFuzzer run a target, on what the tests use and on what once broke something; new finds stay in fuzz/target.
-FUZZ_TARGETS := scan explain forms sources cgroup_path
+FUZZ_TARGETS := scan explain forms sources cgroup_path record
 FUZZ_RUN = target/$$(rustc --print host-tuple)/release/$$target
 FUZZ_FLAGS := -dict=kernel.dict -max_len=32768 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=target/ -print_final_stats=1
 
@@ -77,6 +79,9 @@ lab: tools ## record real kills again, on this machine and on every kernel of th
 
 tools-demo:
 	@$(call install_packages,$(PACKAGES_BUILD))
+
+tools-bench:
+	@$(call install_packages,$(PACKAGES_BENCH))
 
 tools:
 	@$(call install_packages,$(PACKAGES_TEST))

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)] // fork, setuid of the audit system, pause: nothing safe does these
 
 use std::io::{BufRead, Write};
+mod cast;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,8 @@ pub(crate) enum Act {
         /// How many
         count: usize,
     },
+    /// One kill of each kind
+    Cast,
     /// Nobody is killed: so many processes sleep until the standard input is closed
     Sleep {
         /// How many
@@ -62,8 +66,18 @@ pub(crate) fn run(act: &Act) -> anyhow::Result<()> {
     match act {
         Act::Parent { count, pause_us } => paced(*count, Duration::from_micros(*pause_us)),
         Act::Herds { count } => herds(*count),
-        Act::Persons { count } => persons(*count),
-        Act::Oom { count } => oom(*count),
+        Act::Oom { count } => {
+            let mut cgroups = Cgroups::new(&machine::hierarchy()?)?;
+            ready()?;
+            await_line()?;
+            tell(&oom(*count, &mut cgroups)?)
+        }
+        Act::Persons { count } => {
+            ready()?;
+            await_line()?;
+            tell(&persons(*count)?)
+        }
+        Act::Cast => cast::play(),
         Act::Sleep { count } => {
             let mut herd = herd(*count)?;
             ready()?;
@@ -217,9 +231,7 @@ fn bystanders(count: usize) -> anyhow::Result<()> {
 }
 
 /// The killer is gone before anybody could ask for it; it has the login of a user.
-fn persons(count: usize) -> anyhow::Result<()> {
-    ready()?;
-    await_line()?;
+fn persons(count: usize) -> anyhow::Result<Vec<Deed>> {
     let mut deeds = Vec::with_capacity(count);
     for _ in 0..count {
         let victim = fork(sleep)?;
@@ -238,7 +250,7 @@ fn persons(count: usize) -> anyhow::Result<()> {
             before_ns: boot_ns(),
         });
     }
-    tell(&deeds)
+    Ok(deeds)
 }
 
 /// Takes a login, unless there is one: nobody can be named by one in vain.
@@ -257,12 +269,8 @@ pub(crate) fn can_log_in() -> anyhow::Result<bool> {
     Ok(status.and_then(|(_, status)| status.exit_status()) == Some(1))
 }
 
-fn oom(count: usize) -> anyhow::Result<()> {
-    let hierarchy = machine::hierarchy()?;
+fn oom(count: usize, cgroups: &mut Cgroups) -> anyhow::Result<Vec<Deed>> {
     let names = Names::new(format!("storm {}", std::process::id()));
-    let mut cgroups = Cgroups::new(&hierarchy)?;
-    ready()?;
-    await_line()?;
     let mut deeds = Vec::with_capacity(count);
     for number in 0..count {
         let pod = format!("pod {number}");
@@ -286,11 +294,11 @@ fn oom(count: usize) -> anyhow::Result<()> {
             before_ns: boot_ns(),
         });
     }
-    tell(&deeds)
+    Ok(deeds)
 }
 
 /// Touches so many bytes, a page at a time.
-pub(super) fn eat(bytes: usize) -> i32 {
+fn eat(bytes: usize) -> i32 {
     let mut memory: Vec<u8> = Vec::with_capacity(bytes);
     for _ in 0..bytes / 4096 {
         memory.extend_from_slice(std::hint::black_box(&[1; 4096]));

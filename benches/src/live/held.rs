@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A kill as its doer wrote it down.
 #[derive(Debug, Clone)]
 pub(super) struct Deed {
-    /// `parent`, `person` or `oom`.
+    /// `parent`, `pidfd`, `person`, `oom`, `namespace` or `group`.
     pub(super) kind: String,
     pub(super) victim: u32,
     /// Of an OOM kill, who asked for the memory.
@@ -37,12 +37,33 @@ impl Deed {
         })
     }
 
+    /// The right killer, and the right process.
+    pub(super) fn is_told_by(&self, verdict: &Verdict) -> bool {
+        self.codes().contains(&verdict.code.as_str())
+            && verdict.sender == Some(self.killer)
+            && verdict.victims.contains(&self.victim)
+    }
+
+    /// For a table.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self.kind.as_str() {
+            "oom" => "memory cgroup full",
+            "person" => "a person, gone at once",
+            "namespace" => "pid namespace, its init ended",
+            "group" => "cgroup.kill of a group",
+            "pidfd" => "parent, pidfd_send_signal(2)",
+            _ => "parent, kill(2)",
+        }
+    }
+
     /// The killer codes that are right for it. A cgroup that was full is named by its level; the report that would prove
     /// which may have been suppressed by the kernel, the level is known from the cgroups themselves then.
     fn codes(&self) -> &'static [&'static str] {
         match self.kind.as_str() {
             "oom" => &["kernel-memcg-container"],
             "person" => &["person"],
+            "namespace" => &["kernel-pidns-exit"],
+            "group" => &["kernel-cgroup-kill"],
             _ => &["application-parent"],
         }
     }
@@ -57,7 +78,7 @@ pub(super) struct Verdict {
     pub(super) victims: Vec<u32>,
     pub(super) sender: Option<u32>,
     pub(super) code: String,
-    /// The kernel's report is part of it.
+    /// The kernel's whole report is part of it.
     pub(super) reported: bool,
 }
 
@@ -74,24 +95,26 @@ pub(super) fn verdicts(lines: &[(u64, Vec<u8>)]) -> anyhow::Result<Vec<Verdict>>
 }
 
 fn verdict(arrived_ns: u64, incident: &Value) -> Verdict {
-    let array = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+    let list = |path: &str| incident.pointer(path).and_then(Value::as_array);
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
-    let signal_ns = array(&incident["verdict"]["evidence"])
-        .iter()
-        .map(|cite| &cite["signal"])
-        .find(|signal| signal["signal"] == 9)
-        .and_then(|signal| signal["boot_ns"].as_u64());
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let kill = list("/verdict/evidence").and_then(|evidence| {
+        let mut signals = evidence.iter().filter_map(|cite| cite.get("signal"));
+        signals.find(|signal| signal.get("signal").and_then(Value::as_u64) == Some(9))
+    });
+    let code = incident.pointer("/verdict/killer").and_then(Value::as_str);
     Verdict {
         arrived_ns,
-        signal_ns,
-        victims: array(&incident["victims"])
-            .iter()
-            .filter_map(|one| number(&one["pid"]))
+        signal_ns: kill
+            .and_then(|kill| kill.get("boot_ns"))
+            .and_then(Value::as_u64),
+        victims: list("/victims")
+            .into_iter()
+            .flatten()
+            .filter_map(|one| number(one.get("pid")?))
             .collect(),
-        sender: number(&incident["sender"]["process"]["tgid"]),
-        code: text(&incident["verdict"]["killer"]),
-        reported: !incident["trigger"].is_null() || !incident["memcg"].is_null(),
+        sender: incident.pointer("/sender/process/tgid").and_then(number),
+        code: code.unwrap_or_default().to_owned(),
+        reported: list("/tasks").is_some_and(|tasks| !tasks.is_empty()),
     }
 }
 
@@ -142,10 +165,7 @@ pub(super) fn hold(deeds: &[Deed], verdicts: &[Verdict]) -> Held {
         match told.as_slice() {
             [] => held.missing.push(deed.clone()),
             [one] => {
-                let right = deed.codes().contains(&one.code.as_str())
-                    && one.sender == Some(deed.killer)
-                    && one.victims == [deed.victim];
-                if right {
+                if deed.is_told_by(one) && one.victims.len() == 1 {
                     held.right += 1;
                 } else {
                     held.wrong.push((deed.clone(), (*one).clone()));
