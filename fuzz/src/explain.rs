@@ -69,6 +69,11 @@ pub fn holds(log: &[u8]) {
         time_assumption: None,
         error: None,
     };
+    in_every_view(&incidents, &source, dice, log.len());
+}
+
+/// What must hold of every page, whatever the incidents are made of: `bytes` of input that nobody vouches for.
+pub(crate) fn in_every_view(incidents: &[Incident], source: &SourceInfo, dice: u64, bytes: usize) {
     let looks = Looks {
         width: [80, 80, 90, 100, 133, 200][dice as usize % 6],
         colored: false,
@@ -76,9 +81,9 @@ pub fn holds(log: &[u8]) {
         quiet: false,
         unicode: dice & 0x2000 != 0,
     };
-    let most = 64 * 1024 + 64 * log.len() + incidents.len() * WORDS_PER_INCIDENT;
+    let most = 64 * 1024 + 64 * bytes + incidents.len() * WORDS_PER_INCIDENT;
     let write = |format, looks| {
-        let page = page(format, looks, &incidents, &source);
+        let page = page(format, looks, incidents, source);
         assert!(page.len() <= most, "{format:?}: {} bytes", page.len());
         page
     };

@@ -5,6 +5,7 @@
 pub mod cgroup_path;
 pub mod explain;
 pub mod forms;
+pub mod record;
 pub mod scan;
 pub mod sources;
 
