@@ -1,17 +1,19 @@
-//! The benchmarks: how fast whodunit reads a log, against ripgrep and against what the machine can do at best.
+//! The benchmarks: how fast whodunit reads a log, against ripgrep and against what the machine can do at best; and what
+//! watching a machine is worth ([`live`]): real kills, counted, timed and compared with bpftrace's tools.
 //!
 //! ```text
-//! cargo run --release -p whodunit-benches -- [scan|stdin|parse|start|all] [--quick]
+//! cargo run --release -p whodunit-benches -- [scan|stdin|parse|start|latency|storm|idle|peers|all] [--quick]
 //! ```
 //!
-//! Every figure is a ratio within one run: whodunit, its peer (`rg`, Debian's `ripgrep`) and the limit (the same bytes
-//! read once and nothing else done) take turns, round after round, so that what else the machine does hits all alike.
-//! Printed are the fastest round, the median, and the noise: how far the median lies above the fastest. A target is
-//! held against the fastest rounds. What is read are real reports of tests/fixtures/kernels in noise made here
-//! ([`noise`]), the same on every machine; kept under target/bench from run to run.
+//! Every figure of reading is a ratio within one run: whodunit, its peer (`rg`, Debian's `ripgrep`) and the limit (the
+//! same bytes read once and nothing else done) take turns, round after round, so that what else the machine does hits
+//! all alike. Printed are the fastest round, the median, and the noise: how far the median lies above the fastest. A
+//! target is held against the fastest rounds. What is read are real reports of tests/fixtures/kernels in noise made here
+//! ([`noise`]), the same on every machine; kept under target/bench from run to run. Figures of watching are quantiles
+//! and counts of one run, with the machine's load beside them.
 //!
-//! `--quick` is for CI: small logs, few rounds; it sees that everything runs and counts right, and judges no time.
-//! Without it a missed target is an exit status of 1.
+//! `--quick` is for CI: small logs, few rounds, few kills; it sees that everything runs and counts right, and judges no
+//! time. Without it a missed target is an exit status of 1; a wrong count is one in any case.
 
 mod child;
 mod facts;
@@ -35,7 +37,7 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 
-/// How fast whodunit is, against ripgrep and the machine's limit.
+/// How fast whodunit is and what it costs, against its peers and the machine's limit.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Which one

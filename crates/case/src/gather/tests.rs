@@ -357,13 +357,13 @@ fn a_storm_leaves_nothing_behind() {
 #[test]
 fn ends_that_come_after_a_storm_are_not_told_again() {
     let mut gatherer = Gatherer::new(ALL);
-    let storm = u32::try_from(3 * KEPT).unwrap();
-    for pid in 100..100 + storm {
+    let storm = || (100_u32..).take(3 * KEPT);
+    for pid in storm() {
         let kill = signal(9, process(2, "sh"), process(pid, "app"), MS);
         gatherer.take(Fact::Signal(Box::new(kill)), MS);
     }
     assert_eq!(told(&mut gatherer, MS + WAIT_FOR_EXIT_NS).len(), 3 * KEPT);
-    for pid in 100..100 + storm {
+    for pid in storm() {
         let end = exit(process(pid, "app"), 9, 50 * MS);
         gatherer.take(Fact::Exit(Box::new(end)), 50 * MS);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use oom_report::{Assumptions, Scanner};
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use whodunit_case::fact::{ContainerFacts, Fact};
 use whodunit_node::cgroup::{CgroupWatch, Hierarchies};
 use whodunit_node::kmsg::{Begun, Follower, Position, Start};
@@ -110,6 +111,9 @@ impl Sources {
                 None
             }
         };
+        if options.cgroups {
+            allow_descriptors();
+        }
         let cgroups = match options
             .cgroups
             .then(|| CgroupWatch::start(&Hierarchies::find(root)))
@@ -231,6 +235,19 @@ impl Sources {
     pub(super) fn container(&self, id: &str) -> Option<ContainerFacts> {
         self.runtimes.as_ref()?.lookup(id, PATIENCE)
     }
+}
+
+/// cgroup v1 takes a descriptor for each cgroup, and the usual limit is 1024: raised as far as it may be. Where that is
+/// not enough, the watch says of which cgroup on. What this program starts gets the limit, too.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
 }
 
 /// What cannot be told without each program.

@@ -23,6 +23,10 @@ use crate::clock::boot_ns;
 /// What the inotify instance is known by in the queue.
 const INOTIFY: u64 = u64::MAX - 2;
 
+/// Descriptors left for all else that the program does: the lowest free number is given out, so that a number tells how
+/// many are in use.
+const SPARED: u64 = 64;
+
 /// When a count is read after its cgroup's limit was hit: the kernel tells first, then writes its report, then kills.
 const LOOKS: [Duration; 4] = [
     Duration::from_millis(2),
@@ -274,6 +278,10 @@ impl V1 {
         let key = self.next_key;
         let registered = (|| {
             let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+            let number = u64::try_from(event.as_raw_fd()).unwrap_or_default();
+            if most_descriptors().is_some_and(|most| number + SPARED >= most) {
+                return Err(io::Error::from_raw_os_error(libc::EMFILE));
+            }
             let control = File::open(directory.join("memory.oom_control"))?;
             let words = format!("{} {}", event.as_raw_fd(), control.as_raw_fd());
             std::fs::write(directory.join("cgroup.event_control"), words)?;
@@ -287,7 +295,7 @@ impl V1 {
             }
             Err(error) => {
                 if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
-                    self.exhausted(directory, "file descriptors (ulimit -n)", notes);
+                    self.exhausted(directory, &out_of_descriptors(), notes);
                 } else if !matches!(error.kind(), ErrorKind::NotFound)
                     // The root has no limit to hit, and so nothing to register (EINVAL).
                     && directory != self.mount
@@ -321,6 +329,21 @@ impl V1 {
 
     fn directory(&self, path: &str) -> PathBuf {
         self.mount.join(path.trim_start_matches('/'))
+    }
+}
+
+/// Descriptors that this process may have; none: as many as the machine has.
+fn most_descriptors() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// What to do about it depends on how many there may be.
+fn out_of_descriptors() -> String {
+    match most_descriptors() {
+        Some(limit) => format!(
+            "file descriptors left of {limit} (a higher limit: `ulimit -Hn`, LimitNOFILE= of a unit)"
+        ),
+        None => "file descriptors left on this machine (fs.file-max)".into(),
     }
 }
 
