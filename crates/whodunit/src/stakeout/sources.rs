@@ -118,7 +118,10 @@ impl Sources {
             .cgroups
             .then(|| CgroupWatch::start(&Hierarchies::find(root)))
         {
-            Some(Ok(watch)) => Some(watch),
+            Some(Ok(mut watch)) => {
+                notes.extend(watch.take_notes());
+                Some(watch)
+            }
             Some(Err(error)) => {
                 notes.push(format!(
                     "cgroups: {error}. Their out-of-memory counts are not watched."

@@ -79,8 +79,10 @@ impl V1 {
         Ok(this)
     }
 
+    /// Those whose out-of-memory events are told; the root has none.
     pub(super) fn len(&self) -> usize {
-        self.cgroups.len()
+        let told = |cgroup: &&Cgroup| cgroup.event.is_some();
+        self.cgroups.values().filter(told).count()
     }
 
     pub(super) fn read(
