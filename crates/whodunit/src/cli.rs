@@ -1,6 +1,8 @@
 //! The command line's grammar. Each subcommand's arguments are here, beside their help; what they do is in the
 //! subcommand's own file.
 
+mod service;
+
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use whodunit_case::incident::Killer;
 
 use crate::watch::WatchOutput;
 use crate::{asking, dating};
+
+pub use service::{AgentArgs, HookArgs, Listen, LogFormat};
 
 /// Who killed my pod? Answers with proof.
 #[derive(Debug, Parser)]
@@ -35,6 +39,8 @@ pub enum Command {
     Explain(Box<ExplainArgs>),
     /// Watch this machine: every kill as it happens, and who did it
     Watch(Box<WatchArgs>),
+    /// Watch this machine as a service: log, metrics, health, hooks; incidents are always kept
+    Agent(Box<AgentArgs>),
     /// List the incidents that were kept
     Incidents(Box<IncidentsArgs>),
     /// Show one incident, whole
@@ -210,6 +216,10 @@ pub struct WatchArgs {
     /// Keep nothing
     #[arg(long, conflicts_with = "store", help_heading = "Keeping")]
     pub no_store: bool,
+
+    /// What to do with each.
+    #[command(flatten)]
+    pub hooks: HookArgs,
 
     /// Columns; without it, those of the terminal
     #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]

@@ -12,6 +12,8 @@ pub enum Status {
     Finished,
     /// Some source could not be read; the rest is reported.
     SomeUnreadable,
+    /// Failed while working, and said so already.
+    Failed,
     /// There was a kill, and the user asked to be told so.
     Kill,
 }
@@ -21,6 +23,7 @@ impl Status {
     pub fn number(self) -> u8 {
         match self {
             Self::Finished => 0,
+            Self::Failed => 1,
             Self::SomeUnreadable => 3,
             Self::Kill => 10,
         }

@@ -1,9 +1,13 @@
 //! Incidents on their way into the store: kept before they are told. When the store cannot be had, watching goes on,
 //! what could not be stored waits, and the user is told what to do about it, once.
 
-use std::path::Path;
+mod caretaker;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use whodunit_case::fact::Fact;
 use whodunit_case::incident::Incident;
 use whodunit_case::live::{self, LostBoot};
 use whodunit_node::Machine;
@@ -14,42 +18,77 @@ use whodunit_store::{
 };
 
 use crate::stakeout::{Seen, Stakeout};
-use crate::terminal;
+use crate::voice::Voice;
+use caretaker::Caretaker;
 
 /// Under which name the position in the kernel's log is stored.
 const LOG: &str = "kmsg";
+/// How often a sign of life of this boot is written.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// The store, if there is one, and what waits for it.
 pub struct Keeping {
-    path: Option<std::path::PathBuf>,
+    path: Option<PathBuf>,
+    voice: Voice,
     store: Option<Store>,
+    caretaker: Option<Caretaker>,
     backlog: Backlog,
     kept_position: Option<LogPosition>,
     complained: Option<String>,
+    signed: Option<Instant>,
+    errors: u64,
+}
+
+/// An incident that was kept and is to be told.
+#[derive(Debug)]
+pub struct Told {
+    /// The incident.
+    pub incident: Incident,
+    /// The raw facts it is made of.
+    pub facts: Vec<Fact>,
+    /// CLOCK_BOOTTIME of its first signal.
+    pub happened_boot_ns: Option<u64>,
+}
+
+/// How the store does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreState {
+    /// Why they cannot be at present.
+    pub why_not: Option<String>,
+    /// Times that the store could not be opened, written or asked.
+    pub errors: u64,
+    /// Incidents that wait to be stored.
+    pub waiting: u64,
+    /// Incidents that were given up.
+    pub dropped: u64,
 }
 
 impl Keeping {
     /// Nothing is kept.
-    pub fn none() -> Self {
+    pub fn none(voice: Voice) -> Self {
         Self {
             path: None,
+            voice,
             store: None,
+            caretaker: None,
             backlog: Backlog::new(1),
             kept_position: None,
             complained: None,
+            signed: None,
+            errors: 0,
         }
     }
 
-    /// Opens the store at `path`, or the usual one. `say` gets what is wrong with it.
-    pub fn open(path: Option<&Path>, say: &mut dyn FnMut(&str)) -> Self {
+    /// Opens the store at `path`, or the usual one. `voice` tells what is wrong with it, now and later.
+    pub fn open(path: Option<&Path>, voice: Voice) -> Self {
         let uid = rustix::process::geteuid().as_raw();
         let mut keeping = Self {
             path: default_path(path, uid, |name| std::env::var_os(name)),
             backlog: Backlog::new(BACKLOG_MAX),
-            ..Self::none()
+            ..Self::none(voice)
         };
         if keeping.path.is_none() {
-            say(
+            voice.complain(
                 "no place for a store: neither --store nor WHODUNIT_STORE nor a home folder; incidents are not kept",
             );
         }
@@ -58,9 +97,19 @@ impl Keeping {
             let position = store.position::<LogPosition>(LOG);
             match position {
                 Ok(position) => keeping.kept_position = position,
-                Err(error) => say(&format!("{error}")),
+                Err(error) => keeping.complain(&error),
             }
         }
+        keeping.caretaker = keeping.path.clone().and_then(|path| {
+            let caretaker = Caretaker::start(path, voice);
+            caretaker
+                .inspect_err(|error| {
+                    voice.complain(&format!(
+                        "no thread for the store's upkeep: {error}; old incidents are removed at the next start"
+                    ));
+                })
+                .ok()
+        });
         keeping
     }
 
@@ -76,14 +125,18 @@ impl Keeping {
         match Store::open(&path, &options, Timestamp::now()) {
             Ok(store) => {
                 if let Some((aside, why)) = &store.opening().moved_aside {
-                    terminal::complain(&format!(
+                    self.voice.complain(&format!(
                         "{}: {why}; it was moved to {} and a new one begun",
                         path.display(),
                         aside.display()
                     ));
                 }
                 if self.complained.take().is_some() {
-                    terminal::complain(&format!("{}: incidents are kept again", path.display()));
+                    self.voice
+                        .complain(&format!("{}: incidents are kept again", path.display()));
+                }
+                if let Some(caretaker) = &self.caretaker {
+                    caretaker.reopened();
                 }
                 self.store = Some(store);
             }
@@ -97,8 +150,9 @@ impl Keeping {
             "{error}; watching goes on, and {} incidents at most wait to be stored",
             BACKLOG_MAX
         );
+        self.errors += 1;
         if self.complained.as_ref() != Some(&text) {
-            terminal::complain(&text);
+            self.voice.complain(&text);
             self.complained = Some(text);
         }
     }
@@ -113,16 +167,31 @@ impl Keeping {
         self.path.is_some() && (self.store.is_none() || stakeout.position() != self.kept_position)
     }
 
+    /// The store's file, there or not.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.path.clone()
+    }
+
+    /// Whether somebody wants incidents kept, possible or not.
+    pub fn is_asked(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// Keeps what was seen; gives what is to be told: new, and not told by an earlier run.
-    pub fn keep(&mut self, seen: Vec<Seen>, stakeout: &Stakeout) -> Vec<Incident> {
+    pub fn keep(&mut self, seen: Vec<Seen>, stakeout: &Stakeout) -> Vec<Told> {
         if seen.is_empty() {
             return Vec::new();
         }
-        let mut tell: Vec<(Incident, bool)> = Vec::with_capacity(seen.len());
+        let mut tell: Vec<(Told, bool)> = Vec::with_capacity(seen.len());
         let mut records = Vec::with_capacity(seen.len());
         for one in seen {
-            records.push(Record {
+            let told = Told {
                 incident: one.incident.clone(),
+                facts: one.facts.clone(),
+                happened_boot_ns: one.happened_boot_ns,
+            };
+            records.push(Record {
+                incident: one.incident,
                 sources: Stakeout::source_infos(),
                 facts: one.facts,
                 when_known: match one.new {
@@ -130,7 +199,7 @@ impl Keeping {
                     false => WhenKnown::Replace,
                 },
             });
-            tell.push((one.incident, one.new));
+            tell.push((told, one.new));
         }
         let waiting = self.backlog.counts().waiting > 0;
         let positions: Vec<Position> = self.position_now(stakeout).into_iter().collect();
@@ -152,13 +221,18 @@ impl Keeping {
                 None
             }
         };
+        if stored.is_some()
+            && let Some(caretaker) = &self.caretaker
+        {
+            caretaker.written();
+        }
         let mut known = stored.unwrap_or_default().into_iter();
         tell.into_iter()
             .filter(|(_, new)| {
                 let inserted = known.next().unwrap_or(Inserted::Added);
                 *new && inserted == Inserted::Added
             })
-            .map(|(incident, _)| incident)
+            .map(|(told, _)| told)
             .collect()
     }
 
@@ -179,7 +253,7 @@ impl Keeping {
         match self.backlog.retry(store, Timestamp::now()) {
             Ok(()) => {
                 if self.complained.take().is_some() {
-                    terminal::complain("incidents are stored again");
+                    self.voice.complain("incidents are stored again");
                 }
             }
             Err(error) => {
@@ -207,15 +281,55 @@ impl Keeping {
             self.backlog.hold_position(position);
         }
         self.retry();
-        let machine = stakeout.machine();
-        if let (Some(store), Some(boot_id)) = (self.store.as_mut(), machine.boot_id.as_deref()) {
-            let now = Timestamp::now();
-            let kept = store
-                .boot_seen(boot_id, machine.hostname.as_deref(), now)
-                .and_then(|()| store.upkeep(now).map(drop));
-            if let Err(error) = kept {
-                self.complain(&error);
-            }
+        if self
+            .signed
+            .is_none_or(|signed| signed.elapsed() >= SIGN_OF_LIFE)
+        {
+            self.sign(stakeout.machine(), false);
+        }
+    }
+
+    /// Writes down that this boot was alive now, and whether the machine goes down as it should.
+    fn sign(&mut self, machine: &Machine, going_down: bool) {
+        let (Some(store), Some(boot_id)) = (self.store.as_mut(), machine.boot_id.as_deref()) else {
+            return;
+        };
+        let (node, now) = (machine.hostname.as_deref(), Timestamp::now());
+        let signed = match going_down {
+            true => store.boot_ends(boot_id, node, now),
+            false => store.boot_seen(boot_id, node, now),
+        };
+        match signed {
+            Ok(()) => self.signed = Some(Instant::now()),
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// The end: what waits is stored if it can be. `going_down`: the whole machine is being shut down.
+    pub fn finish(mut self, stakeout: &Stakeout, going_down: bool) {
+        self.breathe(stakeout);
+        self.sign(stakeout.machine(), going_down);
+        self.caretaker = None;
+        let waiting = self.backlog.counts().waiting;
+        if self.path.is_some() && waiting > 0 {
+            self.voice
+                .complain(&format!("{waiting} incident(s) could not be stored"));
+        }
+    }
+
+    /// How the store does.
+    pub fn state(&self) -> StoreState {
+        let counts = self.backlog.counts();
+        let why_not = match (&self.path, &self.store) {
+            (Some(_), Some(_)) => None,
+            (None, _) => Some("no place for a store".to_owned()),
+            (Some(_), None) => Some(self.complained.clone().unwrap_or_default()),
+        };
+        StoreState {
+            why_not: why_not.or_else(|| self.complained.clone()),
+            errors: self.errors,
+            waiting: counts.waiting,
+            dropped: counts.dropped,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The command line of whodunit: wiring only. What is read comes from `whodunit-node`, what it means from
 //! `oom-report` and `whodunit-case`, how it looks from `whodunit-view`.
 
+pub mod agent;
 pub mod asking;
 pub mod cli;
 pub mod completions;
@@ -8,7 +9,9 @@ pub mod dating;
 pub mod exit;
 pub mod explain;
 pub mod filter;
+pub mod going_down;
 pub mod held;
+pub mod hooks;
 pub mod incident;
 pub mod incidents;
 pub mod keeping;
@@ -20,5 +23,7 @@ pub mod stakeout;
 pub mod stopping;
 pub mod suspects;
 pub mod terminal;
+pub mod vigil;
+pub mod voice;
 pub mod watch;
 pub mod wiring;

@@ -7,6 +7,7 @@
 mod listener;
 mod memory_of_names;
 mod sources;
+mod standing;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -26,6 +27,7 @@ use whodunit_trace::Losses;
 use memory_of_names::Names;
 pub use sources::{From, Options};
 use sources::{Sources, Speaker};
+pub use standing::{Standing, State};
 
 /// Kills remembered for findings about repeats.
 const KILLS_REMEMBERED: usize = 4096;
@@ -121,6 +123,11 @@ impl Stakeout {
     /// What this watch can see: a line a source.
     pub fn abilities(&self) -> Vec<String> {
         self.sources.abilities()
+    }
+
+    /// Whether each source stands, and why not.
+    pub fn standing(&self) -> Vec<Standing> {
+        self.sources.standing()
     }
 
     /// What had to be said since the last call.
@@ -305,7 +312,7 @@ impl Stakeout {
                         "{}: {error}; the kernel's reports are not read any more",
                         sources::KMSG
                     ));
-                    self.sources.log = None;
+                    self.sources.lose_log(format!("{}: {error}", sources::KMSG));
                     break;
                 }
             };

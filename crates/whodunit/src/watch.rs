@@ -1,113 +1,65 @@
 //! `whodunit watch`: one machine, in the foreground; every verdict as it happens.
 
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use whodunit_case::incident::Incident;
-use whodunit_node::Root;
 use whodunit_view::View;
 
 use crate::cli::{Output, WatchArgs};
 use crate::exit::Status;
 use crate::explain::Looks;
-use crate::filter::{Answer, Filter};
+use crate::filter::Filter;
+use crate::hooks::Hooks;
 use crate::keeping::Keeping;
-use crate::stakeout::{From, Options, Seen, Stakeout};
+use crate::stakeout::{From, Stakeout};
+use crate::vigil::{Attendant, Orders, keep_vigil};
+use crate::voice::Voice;
 use crate::{stopping, terminal, wiring};
-
-/// How often what was held is tried again, and the position in the log is kept.
-const BREATH: Duration = Duration::from_secs(10);
 
 /// Watches until it is asked to stop.
 pub fn run(arguments: &WatchArgs) -> anyhow::Result<Status> {
-    let root = Root::system();
-    let note = |text: &str| {
-        if !arguments.quiet {
-            terminal::complain(text);
-        }
+    let voice = Voice::Terminal {
+        quiet: arguments.quiet,
     };
-    let mut keeping = match arguments.no_store {
-        true => Keeping::none(),
-        false => Keeping::open(arguments.store.as_deref(), &mut |text| {
-            terminal::complain(text)
-        }),
+    let stop = stopping::requested().context("signals to stop by")?;
+    let hooks = Hooks::start(&arguments.hooks, voice)?;
+    let keeping = match arguments.no_store {
+        true => Keeping::none(voice),
+        false => Keeping::open(arguments.store.as_deref(), voice),
     };
     let from = match (arguments.from_boot, keeping.position()) {
         (true, _) => From::Oldest,
         (false, Some(position)) if arguments.resume => From::Position(position),
         (false, _) => From::Now,
     };
-    let options = Options {
-        root,
+    let orders = Orders {
         from,
         signals: !arguments.no_ebpf,
-        runtimes: true,
-        cgroups: true,
-        trace: whodunit_trace::Options::default(),
+        filter: Filter {
+            since: None,
+            until: None,
+            pod: arguments.pod.clone(),
+            container: arguments.container.clone(),
+            comm: arguments.comm.clone(),
+        },
+        voice,
+        stop,
     };
-    let stop = stopping::requested().context("signals to stop by")?;
-    let mut stakeout = Stakeout::begin(&options).context("watching")?;
-    for line in stakeout.abilities() {
-        note(&line);
-    }
-    for text in stakeout.take_notes() {
-        note(&text);
-    }
-    let mut teller = Teller::new(arguments);
-    for incident in keeping.restart(stakeout.machine()) {
-        teller.tell(&incident)?;
-    }
-    note("watching; stop with Ctrl-C");
-    let mut breath = Instant::now();
-    loop {
-        let mut seen = Vec::new();
-        let most = breath_left(breath, &keeping, &stakeout);
-        let go_on = stakeout.turn(stop.as_fd(), most, &mut |one| seen.push(one))?;
-        for text in stakeout.take_notes() {
-            note(&text);
-        }
-        teller.take(seen, &mut keeping, &stakeout)?;
-        if breath.elapsed() >= BREATH {
-            keeping.breathe(&stakeout);
-            breath = Instant::now();
-        }
-        if !go_on {
-            break;
-        }
-    }
-    finish(stakeout, teller, keeping, stop)
-}
-
-fn breath_left(breath: Instant, keeping: &Keeping, stakeout: &Stakeout) -> Option<Duration> {
-    let owed = keeping.owes(stakeout);
-    owed.then(|| BREATH.saturating_sub(breath.elapsed()))
-}
-
-fn finish(
-    mut stakeout: Stakeout,
-    mut teller: Teller,
-    mut keeping: Keeping,
-    stop: OwnedFd,
-) -> anyhow::Result<Status> {
-    drop(stop);
-    let mut seen = Vec::new();
-    stakeout.end(&mut |one| seen.push(one))?;
-    teller.take(seen, &mut keeping, &stakeout)?;
-    keeping.breathe(&stakeout);
+    let mut page = Page::new(arguments, voice);
+    keep_vigil(orders, keeping, hooks, &mut page)?;
     Ok(Status::Finished)
 }
 
-/// Keeps, then prints: what was printed is in the store.
-struct Teller {
+/// Standard output.
+struct Page {
     view: Box<dyn View + Send>,
     out: terminal::StandardOutput,
-    filter: Filter,
+    voice: Voice,
 }
 
-impl Teller {
-    fn new(arguments: &WatchArgs) -> Self {
+impl Page {
+    fn new(arguments: &WatchArgs, voice: Voice) -> Self {
         let looks = Looks {
             output: arguments.output.into(),
             quiet: arguments.quiet,
@@ -119,32 +71,18 @@ impl Teller {
         Self {
             view: wiring::view_of(looks),
             out: terminal::StandardOutput::new(),
-            filter: Filter {
-                since: None,
-                until: None,
-                pod: arguments.pod.clone(),
-                container: arguments.container.clone(),
-                comm: arguments.comm.clone(),
-            },
+            voice,
         }
     }
+}
 
-    fn take(
-        &mut self,
-        seen: Vec<Seen>,
-        keeping: &mut Keeping,
-        stakeout: &Stakeout,
-    ) -> anyhow::Result<()> {
-        for incident in keeping.keep(seen, stakeout) {
-            self.tell(&incident)?;
-        }
+impl Attendant for Page {
+    fn begun(&mut self, _: &Stakeout, _: &Keeping) -> anyhow::Result<()> {
+        self.voice.inform("watching; stop with Ctrl-C");
         Ok(())
     }
 
-    fn tell(&mut self, incident: &Incident) -> anyhow::Result<()> {
-        if self.filter.answer(incident) != Answer::Keep {
-            return Ok(());
-        }
+    fn tell(&mut self, incident: &Incident, _: Option<u64>) -> anyhow::Result<()> {
         self.view
             .incident(&mut self.out, incident)
             .and_then(|()| self.out.flush())

@@ -1,5 +1,6 @@
 //! The live sources of a machine: opened as far as they can be had, and what is missing said in words.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use whodunit_node::{Machine, Root};
 use whodunit_trace::{Abilities, Ability, Losses, Tracer};
 
 use super::listener::Listener;
+use super::standing::{Standing, State};
 
 /// The kernel's log.
 pub(super) const KMSG: &str = "/dev/kmsg";
@@ -70,7 +72,16 @@ pub(super) struct Sources {
     told: Receiver<runtimes::Told>,
     /// Readable when the runtimes' thread has told something.
     pub(super) waker: Arc<OwnedFd>,
+    /// Why a source that was asked for is not there.
+    missing: BTreeMap<&'static str, String>,
 }
+
+const SIGNALS: &str = "signals";
+const EXITS: &str = "exits";
+const MARKS: &str = "oom-marks";
+const KERNEL_LOG: &str = "kernel-log";
+const CGROUPS: &str = "cgroups";
+const RUNTIMES: &str = "runtimes";
 
 impl Sources {
     pub(super) fn open(
@@ -79,9 +90,13 @@ impl Sources {
         notes: &mut Vec<String>,
     ) -> io::Result<Self> {
         let root = &options.root;
+        let mut missing_sources = BTreeMap::new();
         let (trace, abilities) = match options.signals.then(|| Tracer::start(options.trace)) {
             Some(Ok((tracer, abilities))) => (Some(Listener::start(tracer)?), Some(abilities)),
             Some(Err(error)) => {
+                for source in [SIGNALS, EXITS, MARKS] {
+                    missing_sources.insert(source, error.to_string());
+                }
                 notes.push(format!(
                     "eBPF: {error}. Without it senders of signals are not seen: a kill by a person, a runtime, a daemon or the \
                      application itself cannot be told from one another, and kernel kills are told from the log alone."
@@ -104,6 +119,7 @@ impl Sources {
                 Some(follower)
             }
             Err(error) => {
+                missing_sources.insert(KERNEL_LOG, format!("{KMSG}: {error}"));
                 notes.push(format!(
                     "{KMSG}: {error} ({}). Without it OOM kills are told without sizes, limits and cgroups.",
                     whodunit_node::kmsg::hint(&error)
@@ -123,6 +139,7 @@ impl Sources {
                 Some(watch)
             }
             Some(Err(error)) => {
+                missing_sources.insert(CGROUPS, error.to_string());
                 notes.push(format!(
                     "cgroups: {error}. Their out-of-memory counts are not watched."
                 ));
@@ -142,6 +159,7 @@ impl Sources {
         let runtimes = match runtimes {
             Some(Ok(runtimes)) => Some(runtimes),
             Some(Err(error)) => {
+                missing_sources.insert(RUNTIMES, error.to_string());
                 notes.push(format!(
                     "container runtimes: {error}. Containers are named by their ids only."
                 ));
@@ -164,6 +182,7 @@ impl Sources {
             runtimes,
             told,
             waker,
+            missing: missing_sources,
         })
     }
 
@@ -202,6 +221,44 @@ impl Sources {
         trace.chain(log).chain(cgroups).chain(runtimes)
     }
 
+    /// Whether each source is there, and why not.
+    pub(super) fn standing(&self) -> Vec<Standing> {
+        let state = |source: &'static str, stands: bool| {
+            let state = match (stands, self.missing.get(source)) {
+                (true, _) => State::Stands,
+                (false, Some(why)) => State::Missing { why: why.clone() },
+                (false, None) => State::NotAsked,
+            };
+            Standing { source, state }
+        };
+        let program = |source: &'static str, ability: fn(&Abilities) -> &Ability| match self
+            .abilities
+            .as_ref()
+            .map(ability)
+        {
+            Some(Ability::Works { .. }) => state(source, true),
+            Some(Ability::Missing { why }) => Standing {
+                source,
+                state: State::Missing { why: why.clone() },
+            },
+            None => state(source, false),
+        };
+        vec![
+            program(SIGNALS, |abilities| &abilities.signals),
+            program(EXITS, |abilities| &abilities.exits),
+            program(MARKS, |abilities| &abilities.marks),
+            state(KERNEL_LOG, self.log.is_some()),
+            state(CGROUPS, self.cgroups.is_some()),
+            state(RUNTIMES, self.runtimes.is_some()),
+        ]
+    }
+
+    /// The kernel's log cannot be read any more.
+    pub(super) fn lose_log(&mut self, why: String) {
+        self.missing.insert(KERNEL_LOG, why);
+        self.log = None;
+    }
+
     pub(super) fn read_trace(&self, sink: &mut dyn FnMut(Fact)) -> usize {
         self.trace.as_ref().map_or(0, |trace| trace.take(sink))
     }
@@ -218,6 +275,7 @@ impl Sources {
             notes.push(format!(
                 "cgroups: {error}; their counts are not watched any more"
             ));
+            self.missing.insert(CGROUPS, error.to_string());
             self.cgroups = None;
             return;
         }
