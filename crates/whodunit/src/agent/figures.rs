@@ -389,3 +389,61 @@ fn own_cost(sheet: &mut Sheet<'_>, cost: &OwnCost) -> fmt::Result {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use openmetrics_parser::openmetrics::parse_openmetrics;
+    use openmetrics_parser::prometheus::parse_prometheus;
+    use prometheus_client::encoding::{prometheus_text, text};
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    /// Names come from whoever starts a container.
+    #[test]
+    fn no_name_breaks_out_of_its_label() {
+        const NAMES: [&str; 6] = [
+            "a\"} 99\nwhodunit_kills_total{killer=\"b",
+            "back\\slash\\",
+            "\\\"",
+            "line\nfeed\r\n",
+            "# EOF\n",
+            "\u{1b}[31m\u{202e}é\u{0}",
+        ];
+        let figures = Figures::new(NonZeroU32::new(10).unwrap(), Vec::new(), None);
+        for name in NAMES {
+            figures.counted().kills.add(Labels {
+                killer: "person".into(),
+                namespace: name.into(),
+                pod: name.into(),
+                container: name.into(),
+            });
+        }
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(figures));
+        let (mut plain, mut open) = (String::new(), String::new());
+        prometheus_text::encode(&mut plain, &registry).unwrap();
+        text::encode(&mut open, &registry).unwrap();
+        let expected: std::collections::BTreeSet<&str> = NAMES.into();
+        let plain = parse_prometheus(&plain).unwrap_or_else(|error| panic!("{error:?}\n{plain}"));
+        let open = parse_openmetrics(&open).unwrap_or_else(|error| panic!("{error:?}\n{open}"));
+        let plain = plain.families["whodunit_kills_total"].iter_samples();
+        let plain: Vec<_> = plain
+            .map(|sample| pods(sample.get_labelset().unwrap()))
+            .collect();
+        let open = open.families["whodunit_kills"].iter_samples();
+        let open: Vec<_> = open
+            .map(|sample| pods(sample.get_labelset().unwrap()))
+            .collect();
+        for read in [plain, open] {
+            assert_eq!(read.len(), NAMES.len());
+            let read: std::collections::BTreeSet<&str> = read.iter().map(String::as_str).collect();
+            assert_eq!(read, expected);
+        }
+    }
+
+    fn pods(labels: openmetrics_parser::LabelSet<'_>) -> String {
+        let mut pods = labels.iter().filter(|(name, _)| *name == "pod");
+        pods.next().unwrap().1.to_owned()
+    }
+}

@@ -153,16 +153,27 @@ mod tests {
     #[test]
     fn each_victim_is_a_kill_under_its_own_name_and_values_are_cut() {
         use whodunit_case::incident::VictimInfo;
+        use whodunit_case::live::{LostBoot, node_lost};
         let pod = |name: &str| Pod {
             uid: Some("uid".into()),
             name: (!name.is_empty()).then(|| name.into()),
             namespace: Some("é".repeat(200)),
-            ..Pod::default()
+            qos_class: None,
+            owner: None,
         };
         let victim = |pod| VictimInfo {
             pod,
             ..VictimInfo::default()
         };
+        let boot = LostBoot {
+            boot_id: "one",
+            last_seen: jiff::Timestamp::UNIX_EPOCH,
+            clean_shutdown: true,
+            next_boot_id: "two",
+            next_booted: None,
+        };
+        let lost = node_lost(&boot, None);
+        assert!(Labels::of(&lost, "node-lost").is_empty());
         let incident = Incident {
             pod: Some(pod("first")),
             victims: vec![
@@ -170,12 +181,11 @@ mod tests {
                 victim(Some(pod("second"))),
                 victim(Some(pod(""))),
             ],
-            ..Incident::empty()
+            ..lost
         };
         let labels = Labels::of(&incident, "person");
         let pods: Vec<&str> = labels.iter().map(|one| one.pod.as_str()).collect();
         assert_eq!(pods, ["first", "second", "uid"]);
         assert_eq!(labels[0].namespace, "é".repeat(126));
-        assert!(Labels::of(&Incident::empty(), "node-lost").is_empty());
     }
 }

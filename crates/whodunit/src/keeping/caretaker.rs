@@ -150,3 +150,55 @@ fn tend_once(
     };
     store.upkeep(now).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use jiff::SignedDuration;
+    use whodunit_case::live::{LostBoot, node_lost};
+    use whodunit_store::{Filter, Record};
+
+    use super::*;
+
+    /// Stored so long ago.
+    fn put(store: &mut Store, boot_id: &str, days_ago: i64) {
+        let now = Timestamp::now() - SignedDuration::from_hours(24 * days_ago);
+        let boot = LostBoot {
+            boot_id,
+            last_seen: now,
+            clean_shutdown: false,
+            next_boot_id: "next",
+            next_booted: None,
+        };
+        let record = Record::new(node_lost(&boot, None), Vec::new());
+        store.insert(&record, now).unwrap();
+    }
+
+    #[test]
+    fn old_incidents_go_while_the_store_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("incidents.db");
+        let options = Options {
+            upkeep: Upkeep::Separate,
+            ..Options::default()
+        };
+        let mut store = Store::open(&path, &options, Timestamp::now()).unwrap();
+        let caretaker = Caretaker::start(path.clone(), Voice::Log).unwrap();
+        let counts = |store: &Store| store.incidents(&Filter::default()).unwrap().len();
+        for round in 0..2 {
+            put(&mut store, &format!("old-{round}"), 40);
+            put(&mut store, &format!("new-{round}"), 0);
+            assert_eq!(counts(&store), 2 + round);
+            caretaker.written();
+            let end = Instant::now() + Duration::from_secs(30);
+            while counts(&store) != 1 + round {
+                assert!(Instant::now() < end, "the old one is still there");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let began = Instant::now();
+        drop(caretaker);
+        assert!(began.elapsed() < LAST, "the end is not waited for");
+    }
+}
