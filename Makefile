@@ -1,6 +1,6 @@
 # demo and test install what they need (Debian or Ubuntu with cargo); everything else is cargo.
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-bench tools-demo nextest cargo-fuzz install
+.PHONY: help demo test format lint doc unit doctest fuzz fuzz-long bench bench-quick lab build tools tools-bench tools-demo nextest cargo-fuzz install install-service
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Debian packages: a C compiler for zstd and SQLite, clang for the eBPF program; qemu and the contents of its initramfs for other kernels; the peers
@@ -45,6 +45,12 @@ build: tools-demo ## the program, optimised: target/release/whodunit
 
 install: tools-demo ## the program, into cargo's bin folder
 	cargo install --path crates/whodunit --locked
+
+install-service: build ## as root: the agent as a systemd service of this machine, started
+	$(SUDO) install -m 755 target/release/whodunit /usr/local/bin/whodunit
+	$(SUDO) install -m 644 packaging/systemd/whodunit.service /etc/systemd/system/whodunit.service
+	$(SUDO) systemctl daemon-reload
+	$(SUDO) systemctl enable --now whodunit.service
 
 bench: tools-bench ## the benchmarks, each a ratio or a count in one run (about fifteen minutes, 3 GiB of disk)
 	cargo build --release -p whodunit -p whodunit-benches

@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use whodunit_case::incident::{Incident, VictimInfo};
@@ -25,7 +25,7 @@ pub(super) fn start(format: LogFormat, level: Option<&str>) -> anyhow::Result<()
         (None, Some(level)) => (level.as_str(), ENVIRONMENT),
         (None, None) => ("info", "--log-level"),
     };
-    let targets = Targets::from_str(asked).with_context(|| {
+    let targets = targets(asked).with_context(|| {
         format!("{place} `{asked}`: error, warn, info, debug, trace, off, or TARGET=LEVEL,... is expected")
     })?;
     let layer = tracing_subscriber::fmt::layer()
@@ -39,6 +39,15 @@ pub(super) fn start(format: LogFormat, level: Option<&str>) -> anyhow::Result<()
             .try_init(),
     };
     begun.map_err(|error| anyhow!("the log: {error}"))
+}
+
+/// A word alone is a level here; `tracing` would take it for a target of which everything is wanted.
+fn targets(asked: &str) -> anyhow::Result<Targets> {
+    let alone = asked.split(',').filter(|part| !part.contains('='));
+    for word in alone {
+        LevelFilter::from_str(word.trim()).map_err(|_| anyhow!("`{word}` is no level"))?;
+    }
+    Ok(Targets::from_str(asked)?)
 }
 
 /// One event an incident. The whole of it is in the store; what hooks get, too.
@@ -77,4 +86,26 @@ pub(super) fn incident(incident: &Incident) {
         "{}",
         printable(&verdict.summary)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_targets_are_told_from_typos() {
+        for right in [
+            "info",
+            "WARN",
+            "off",
+            "info,h2=debug",
+            "whodunit=trace",
+            "error, h2=off",
+        ] {
+            assert!(targets(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "loud", "info,loud", "h2=loud", "info,"] {
+            assert!(targets(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -149,11 +148,6 @@ fn hostile_names_stay_within_one_event() {
         let name = "a\u{1b}[2J\n\"\u{202e}";
         let victim = Victim::called(name);
         let pid = victim.pid();
-        let comm = fs::read(format!("/proc/{pid}/comm")).unwrap();
-        assert!(
-            comm.starts_with(std::ffi::OsStr::new(name).as_bytes()),
-            "{comm:?}"
-        );
         victim.kill();
         let line = wait_for("its line", || {
             let log = agent.log();

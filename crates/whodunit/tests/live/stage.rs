@@ -199,7 +199,18 @@ impl Agent {
     /// SIGTERM, and its exit status.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.ask_to_stop();
-        wait_for("the end", || self.child.try_wait().unwrap())
+        let ended = wait_within(PATIENCE, || self.child.try_wait().unwrap());
+        ended.unwrap_or_else(|| panic!("it does not stop: {}\n{}", self.threads(), self.log()))
+    }
+
+    /// What each thread waits for.
+    fn threads(&self) -> String {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let about = |task: PathBuf| {
+            let read = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
+            format!("{}{}\n{}", read("comm"), read("wchan"), read("stack"))
+        };
+        tasks.map(|task| about(task.unwrap().path())).collect()
     }
 
     /// The folder for another run.
@@ -265,7 +276,15 @@ impl Victim {
         let child = wait_for("a copy that can be run", || {
             Command::new(&program).arg("1000").spawn().ok()
         });
-        Self(child)
+        let victim = Self(child);
+        // A moment long it has the old name still.
+        let comm = format!("/proc/{}/comm", victim.pid());
+        let expected = &name.as_bytes()[..name.len().min(15)];
+        wait_for("its name", || {
+            let comm = fs::read(&comm).unwrap();
+            comm.starts_with(expected).then_some(())
+        });
+        victim
     }
 
     pub(crate) fn pid(&self) -> u32 {
