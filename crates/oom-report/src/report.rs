@@ -189,7 +189,7 @@ pub struct Trigger {
     pub gfp_mask: Option<u64>,
     /// The flags by name: as printed (4.6+), else decoded by kernel version.
     pub gfp_flags: Vec<SmolStr>,
-    /// Log2 of the pages asked for; -1 is sysrq-f.
+    /// Log2 of the pages asked for; -1 is sysrq-f (4.3+).
     pub order: Option<i32>,
     /// CPU it ran on.
     pub cpu: Option<u32>,

@@ -63,7 +63,7 @@ impl Draft {
 
     fn settle_scope(&mut self) {
         let trigger = self.report.trigger.as_ref();
-        // order=-1 (4.2+): out_of_memory was called by the sysrq handler (is_sysrq_oom, mm/oom_kill.c); before, only the
+        // order=-1 (4.3+): out_of_memory was called by the sysrq handler (is_sysrq_oom, mm/oom_kill.c); before, only the
         // call trace shows it.
         let by_key = |trigger: &Trigger| {
             trigger.order == Some(-1)

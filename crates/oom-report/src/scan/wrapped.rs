@@ -172,10 +172,7 @@ impl Scanner {
 /// `[29924.805968] `: a mail program puts a word that is longer than its line on the next one.
 fn is_stamp_alone(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
-    line.starts_with(b"[")
-        && line.ends_with(b"]")
-        && line.len() >= 8
-        && line.iter().any(|byte| *byte == b'.')
+    line.starts_with(b"[") && line.ends_with(b"]") && line.len() >= 8 && line.contains(&b'.')
 }
 
 /// Start of the line before `start`, if that is a stamp and nothing else.

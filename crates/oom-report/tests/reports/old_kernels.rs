@@ -269,7 +269,7 @@ fn zones_of_a_kernel_without_numa() {
     assert_eq!(report.system.unwrap().zones[2].fields_kib.0.len(), 0);
 }
 
-/// Before 4.2 sysrq-f asks for an ordinary page (`moom_callback`, drivers/tty/sysrq.c): only the trace tells.
+/// Before 4.3 sysrq-f asks for an ordinary page (`moom_callback`, drivers/tty/sysrq.c): only the trace tells.
 #[test]
 fn sysrq_f_of_a_kernel_that_prints_order_0() {
     for mark in ["", "? "] {

@@ -333,3 +333,52 @@ fn completions_load() {
         }
     }
 }
+
+/// A log without a wall clock: the second boot's times are not the first's, and nothing is counted across them.
+#[test]
+fn kills_of_two_boots_are_told_apart() {
+    let kill = |seconds: &str| {
+        format!(
+            "[{seconds}] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/app.service,task_memcg=/system.slice/app.service,task=app,pid=300,uid=0\n\
+             [{seconds}] Memory cgroup out of memory: Killed process 300 (app) total-vm:9000kB, anon-rss:8000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n"
+        )
+    };
+    let banner = "[    0.000000] Linux version 6.1.0-18-amd64 #1 SMP\n";
+    let directory = tempfile::tempdir().unwrap();
+    let told = |log: String| {
+        let path = directory.path().join("console.log");
+        std::fs::write(&path, log).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        let json: serde_json::Value =
+            serde_json::from_str(&explain(&["-o", "json", &path])).unwrap();
+        (
+            json["incidents"].clone(),
+            explain(&["--width", "200", &path]),
+        )
+    };
+    let (incidents, text) =
+        told([banner, &kill("   12.500000"), banner, &kill("   12.900000")].concat());
+    assert_eq!(incidents.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            &incidents[0]["source"]["boot"],
+            &incidents[1]["source"]["boot"]
+        ),
+        (&1.into(), &2.into())
+    );
+    assert!(
+        text.contains("12.900000 s after boot 2 of this log"),
+        "{text}"
+    );
+    assert!(!text.contains("was killed before"), "{text}");
+    let (incidents, text) = told(
+        [
+            banner,
+            &kill("   12.500000"),
+            &kill("   72.900000").replace("300", "301"),
+        ]
+        .concat(),
+    );
+    assert_eq!(incidents[1]["source"]["boot"], 1);
+    assert!(text.contains("was killed before, 60 s ago"), "{text}");
+}
