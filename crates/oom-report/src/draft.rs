@@ -367,6 +367,8 @@ impl Draft {
             .rposition(|byte| {
                 matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=')
             })
+            // `runc:[2:INIT]` is a name.
+            .filter(|at| at + 1 < header.comm.len())
             // An object's first value may be cut to the stamp that is in it.
             .filter(|_| !frame.framed || number == 1 && header.comm.starts_with(b"\""));
         let comm = lost
@@ -374,14 +376,19 @@ impl Draft {
             .map_or(header.comm, |comm| {
                 comm.strip_prefix(b":").unwrap_or(comm).trim_ascii_start()
             });
-        // Half a colour's sequence and the next one, whole.
-        let comm = match memchr::memmem::rfind(comm, b"\x1b[") {
-            Some(at) if number == 1 && !frame.framed => {
-                let mut rest = crate::cursor::Cursor(comm.get(at + 2..).unwrap_or_default());
-                rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
-                if rest.eat(b"m") { rest.0 } else { comm }
+        // Half a colour's sequence, and maybe the next one, whole.
+        let comm = if number == 1 && !frame.framed {
+            let from = memchr::memmem::rfind(comm, b"\x1b[").map_or(0, |at| at + 2);
+            let mut rest = crate::cursor::Cursor(comm.get(from..).unwrap_or_default());
+            rest.eat(b"[");
+            let digits = rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+            if !digits.is_empty() && rest.eat(b"m") {
+                rest.0
+            } else {
+                comm
             }
-            _ => comm,
+        } else {
+            comm
         };
         // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
         // its last word is the name's, or at least its end. The `CPU:` line settles it.

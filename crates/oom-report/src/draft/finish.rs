@@ -97,7 +97,12 @@ impl Draft {
     fn scope_of_stack(&self) -> Option<Scope> {
         let stack = &self.report.trigger.as_ref()?.stack;
         let called = |name: &str| stack.iter().any(|function| function.starts_with(name));
-        if called("mem_cgroup_out_of_memory") || called("mem_cgroup_oom_synchronize") {
+        const OF_A_CGROUP: [&str; 3] = [
+            "mem_cgroup_out_of_memory",
+            "mem_cgroup_oom_synchronize",
+            "try_charge",
+        ];
+        if OF_A_CGROUP.into_iter().any(called) {
             Some(Scope::Memcg)
         } else if called("__alloc_pages") || called("pagefault_out_of_memory") {
             // Before 3.16 the functions below `__alloc_pages_nodemask` are part of it.

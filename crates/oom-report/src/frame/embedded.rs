@@ -166,6 +166,17 @@ fn begins_text(line: &[u8]) -> Option<usize> {
         .strip_prefix(b"[")
         .and_then(|rest| rest.strip_suffix(b"]"))
         .is_some_and(is_bracket);
+    // `    "message": "`: an object that is printed over several lines.
+    let keyed = trimmed
+        .trim_ascii_start()
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\": \""))
+        .is_some_and(|key| {
+            (1..=24).contains(&key.len()) && key.iter().all(u8::is_ascii_alphanumeric)
+        });
+    if keyed {
+        return Some(at);
+    }
     let most = match () {
         () if bracketed => 8,
         () if separated => 3,

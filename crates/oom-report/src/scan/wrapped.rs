@@ -86,7 +86,11 @@ impl Scanner {
             // A mail program breaks at a space and drops it; a terminal breaks anywhere.
             let direct = [joined.as_slice(), text].concat();
             let spaced = [joined.trim_ascii_end(), b" ", text.trim_ascii_start()].concat();
-            let only_spaced = self.is_incomplete(&direct) && !self.is_incomplete(&spaced);
+            // Pieces that somebody indented are whole words; in a table, the spaces are the table's.
+            let indented =
+                text.starts_with(b"  ") && crate::cursor::contains(&joined, b"illed process ");
+            let only_spaced =
+                indented || self.is_incomplete(&direct) && !self.is_incomplete(&spaced);
             self.wrap_words |= only_spaced;
             // A word too long for the line is broken anywhere, too.
             let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
@@ -159,7 +163,7 @@ impl Scanner {
                 header.oom_score_adj.is_none() || header.comm.len() > COMM_BYTES
             }
             KernelLine::Cpu(cpu) => cpu.release.is_none(),
-            KernelLine::Killed(killed) => killed.cut,
+            KernelLine::Killed(killed) => killed.cut || frame.text.trim_ascii_end().ends_with(b","),
             KernelLine::Constraint(constraint) => {
                 constraint.pid.is_none() || constraint.uid.is_none()
             }

@@ -54,7 +54,14 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
                     .replace("\\u{", "\\x")
                     .replace('}', "")
             };
-            let comm = escaped(&known.comm).ends_with(&escaped(&trigger.comm));
+            // The last byte of a colour's sequence looks like the first of the name.
+            let known_comm = escaped(&known.comm);
+            let comm = escaped(&trigger.comm);
+            let without_m = comm
+                .strip_prefix('m')
+                .filter(|_| part.text.first_line() == Some(1));
+            let comm =
+                known_comm.ends_with(&comm) || without_m.is_some_and(|comm| known_comm == comm);
             if !(comm
                 && agrees(&trigger.pid, &known.pid)
                 && agrees(&trigger.order, &known.order)

@@ -284,3 +284,29 @@ fn what_people_leave_out_of_a_line_takes_nothing_else_with_it() {
         (Some(Scope::Global), Some(1000))
     );
 }
+
+#[test]
+fn a_name_that_ends_with_a_bracket_is_whole() {
+    let log = "runc:[2:INIT] invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=-998\n\
+               CPU: 0 PID: 52432 Comm: runc:[2:INIT] Tainted: G           O       6.6.44+ #1\n\
+               Call Trace:\n try_charge_memcg+0x82a/0xa90\n";
+    for stamp in ["", "[   10.000001] ", "Oct 08 17:28:42 node-1 kernel: "] {
+        let log: String = log.lines().map(|line| format!("{stamp}{line}\n")).collect();
+        let report = scan_one(log.as_bytes());
+        assert_eq!((report.doubts, report.scope), (vec![], Some(Scope::Memcg)));
+        assert_eq!(report.trigger.unwrap().comm, "runc:[2:INIT]");
+    }
+}
+
+/// An event of Kubernetes' node problem detector, as `kubectl get -o json` prints it.
+#[test]
+fn a_value_of_an_object_over_several_lines() {
+    let report = scan_one(
+        b"    \"reason\": \"OOMKilling\",\n\
+          \x20   \"message\": \"Memory cgroup out of memory: Killed process 3504804 (kubectl) total-vm:753508kB, \
+          anon-rss:58776kB, file-rss:29400kB, shmem-rss:0kB, UID:0 pgtables:288kB oom_score_adj:999\",\n\
+          \x20   \"source\": {\n",
+    );
+    let victim = &report.victims[0];
+    assert_eq!((victim.pid, victim.oom_score_adj), (3_504_804, Some(999)));
+}

@@ -123,6 +123,21 @@ fn a_mail_program_breaks_where_it_likes() {
     );
 }
 
+#[test]
+fn a_kill_line_over_three_lines_is_whole() {
+    let report = scan_one(
+        b"[Sun Aug 16 03:04:22 2026] Out of memory: Killed process 2841 (node)\n\
+          \x20 total-vm:8421320kB, anon-rss:7903112kB, file-rss:0kB, shmem-rss:0kB,\n\
+          \x20 UID:1001 pgtables:15640kB oom_score_adj:7\n",
+    );
+    let victim = &report.victims[0];
+    assert_eq!(
+        (victim.uid, victim.pgtables_kib, victim.oom_score_adj),
+        (Some(1001), Some(15_640), Some(7))
+    );
+    assert_eq!(report.doubts, []);
+}
+
 /// The needle stands in the second line, the stamp in the first: both ways of searching find both.
 #[test]
 fn a_stamp_alone_is_found_by_every_way_of_searching() {
