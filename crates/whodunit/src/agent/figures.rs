@@ -109,7 +109,7 @@ fn load(value: &AtomicU64) -> u64 {
     value.load(Ordering::Relaxed)
 }
 
-/// Writes one family after the other.
+/// Writes one family after the other; one without any sample is left out, as readers of OpenMetrics stumble over it.
 struct Sheet<'a>(DescriptorEncoder<'a>);
 
 impl Sheet<'_> {
@@ -130,6 +130,10 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Pairs<'a>, u64)>,
     ) -> fmt::Result {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
         self.family(name, help, MetricType::Counter, |mut encoder| {
             for (labels, value) in values {
                 encoder
@@ -152,6 +156,10 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Pairs<'a>, u64)>,
     ) -> fmt::Result {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
         self.family(name, help, MetricType::Gauge, |mut encoder| {
             for (labels, value) in values {
                 encoder.encode_family(&labels)?.encode_gauge(&value)?;
@@ -392,11 +400,14 @@ fn own_cost(sheet: &mut Sheet<'_>, cost: &OwnCost) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use openmetrics_parser::openmetrics::parse_openmetrics;
     use openmetrics_parser::prometheus::parse_prometheus;
     use prometheus_client::encoding::{prometheus_text, text};
     use prometheus_client::registry::Registry;
 
+    use super::super::series::value;
     use super::*;
 
     /// Names come from whoever starts a container.
@@ -414,9 +425,9 @@ mod tests {
         for name in NAMES {
             figures.counted().kills.add(Labels {
                 killer: "person".into(),
-                namespace: name.into(),
-                pod: name.into(),
-                container: name.into(),
+                namespace: value(name),
+                pod: value(name),
+                container: value(name),
             });
         }
         let mut registry = Registry::default();
@@ -424,7 +435,11 @@ mod tests {
         let (mut plain, mut open) = (String::new(), String::new());
         prometheus_text::encode(&mut plain, &registry).unwrap();
         text::encode(&mut open, &registry).unwrap();
-        let expected: std::collections::BTreeSet<&str> = NAMES.into();
+        assert!(
+            !plain.contains(['\r', '\u{1b}', '\u{202e}', '\0']),
+            "{plain}"
+        );
+        let expected: BTreeSet<String> = NAMES.into_iter().map(value).collect();
         let plain = parse_prometheus(&plain).unwrap_or_else(|error| panic!("{error:?}\n{plain}"));
         let open = parse_openmetrics(&open).unwrap_or_else(|error| panic!("{error:?}\n{open}"));
         let plain = plain.families["whodunit_kills_total"].iter_samples();
@@ -437,7 +452,7 @@ mod tests {
             .collect();
         for read in [plain, open] {
             assert_eq!(read.len(), NAMES.len());
-            let read: std::collections::BTreeSet<&str> = read.iter().map(String::as_str).collect();
+            let read: BTreeSet<String> = read.into_iter().collect();
             assert_eq!(read, expected);
         }
     }

@@ -45,7 +45,10 @@ pub(super) fn start(format: LogFormat, level: Option<&str>) -> anyhow::Result<()
 fn targets(asked: &str) -> anyhow::Result<Targets> {
     let alone = asked.split(',').filter(|part| !part.contains('='));
     for word in alone {
-        LevelFilter::from_str(word.trim()).map_err(|_| anyhow!("`{word}` is no level"))?;
+        let level = LevelFilter::from_str(word.trim());
+        if word.trim().is_empty() || level.is_err() {
+            return Err(anyhow!("`{word}` is no level"));
+        }
     }
     Ok(Targets::from_str(asked)?)
 }

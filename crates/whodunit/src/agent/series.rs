@@ -6,10 +6,19 @@ use std::num::NonZeroU32;
 
 use whodunit_case::incident::{Container, Incident, Pod};
 
+use crate::terminal::printable;
+
 /// What stands for names that did not fit.
 const OTHER: &str = "other";
 /// Longest value: names of Kubernetes have at most 253 bytes, others may be anything.
 const LONGEST: usize = 253;
+
+/// A name as a label's value: without what a terminal would act on, and not longer than names are.
+pub(super) fn value(name: &str) -> String {
+    let mut value = printable(name);
+    value.truncate(value.floor_char_boundary(LONGEST));
+    value
+}
 
 /// Of one kill.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,10 +36,7 @@ pub struct Labels {
 impl Labels {
     /// Of each kill in an incident: one for each victim. An incident without any (the machine was lost) has none.
     pub fn of(incident: &Incident, killer: &str) -> Vec<Self> {
-        let cut = |text: Option<&String>| {
-            let text = text.map_or("", String::as_str);
-            text[..text.floor_char_boundary(LONGEST)].to_owned()
-        };
+        let cut = |text: Option<&String>| value(text.map_or("", String::as_str));
         let labels = |pod: Option<&Pod>, container: Option<&Container>| Self {
             killer: killer.to_owned(),
             namespace: cut(pod.and_then(|pod| pod.namespace.as_ref())),
