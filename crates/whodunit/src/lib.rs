@@ -1,6 +1,11 @@
 //! The command line of whodunit: wiring only. What is read comes from `whodunit-node`, what it means from
 //! `oom-report` and `whodunit-case`, how it looks from `whodunit-view`.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
+
 pub mod agent;
 pub mod asking;
 pub mod cli;
