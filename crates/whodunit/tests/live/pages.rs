@@ -158,9 +158,11 @@ fn a_kill_is_counted_in_both_formats() {
 
 #[test]
 fn every_counter_is_called_total_and_every_family_says_what_it_is() {
-    let Some(agent) = Agent::start(&[]) else {
+    let Some(agent) = Agent::start(&["--exec", "true"]) else {
         return;
     };
+    let victim = Victim::new().kill();
+    wait_for("its incident", || agent.incident_of(victim));
     let text = agent.get("/metrics", None).body;
     let exposition = parse_prometheus(&text).unwrap();
     assert!(exposition.families.len() > 20, "{text}");
