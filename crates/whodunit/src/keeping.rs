@@ -4,6 +4,7 @@
 mod caretaker;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ use caretaker::Caretaker;
 
 /// Under which name the position in the kernel's log is stored.
 const LOG: &str = "kmsg";
+/// How long the end waits for the disk. What is committed is safe without that.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How often a sign of life of this boot is written.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
@@ -314,6 +317,16 @@ impl Keeping {
         if self.path.is_some() && waiting > 0 {
             self.voice
                 .complain(&format!("{waiting} incident(s) could not be stored"));
+        }
+        // Closing waits for the disk, which a busy machine may hold back for a minute.
+        let store = self.store.take();
+        let (done, closed) = mpsc::channel();
+        let closing = std::thread::Builder::new().spawn(move || {
+            drop(store);
+            let _ = done.send(());
+        });
+        if closing.is_ok() {
+            let _ = closed.recv_timeout(CLOSING);
         }
     }
 
