@@ -30,6 +30,9 @@ const PATIENCE: u32 = 512;
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
 pub(crate) const GAP_US: u64 = 10_000_000;
+/// A function that is in the call trace already, so long behind the last line, is of another report's trace: the end of
+/// the one and the start of the other are lost.
+const TRACE_GAP_US: u64 = 200_000;
 /// A report whose last line is longer ago is not one that runs beside the next.
 pub(crate) const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.
@@ -116,7 +119,7 @@ impl Assembler {
         if matches!(line, KernelLine::Other) && is_banner(frame) {
             return self.begin_boot(frame);
         }
-        self.give_up_stale(frame);
+        self.give_up_stale(&line, frame);
         if self.is_aside(&line) {
             return self.grow_impatient();
         }
@@ -486,14 +489,17 @@ impl Assembler {
         }
     }
 
-    /// Ends drafts whose last line is long before this one.
-    fn give_up_stale(&mut self, frame: &Frame<'_>) {
+    /// Ends drafts whose last line is long before this one, or not so long before the middle of another call trace.
+    fn give_up_stale(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>) {
         let Some(boot_us) = frame.boot_us else { return };
         let mut at = 0;
         while let Some(draft) = self.drafts.get(at) {
             let stale = draft
                 .last_boot_us
-                .is_some_and(|last| boot_us.saturating_sub(last) > GAP_US)
+                .map(|last| boot_us.saturating_sub(last))
+                .is_some_and(|gap_us| {
+                    gap_us > GAP_US || gap_us > TRACE_GAP_US && draft.was_called(line)
+                })
                 && draft.could_hold(frame);
             if stale && self.drafts.len() == 1 {
                 self.conclude(at);

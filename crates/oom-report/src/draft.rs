@@ -133,6 +133,21 @@ impl Draft {
         !goes_back && self.same_writer(frame)
     }
 
+    /// Whether the line is of a function that is in the call trace already: none on the way to a kill calls itself.
+    pub(crate) fn was_called(&self, line: &KernelLine<'_>) -> bool {
+        let KernelLine::StackFrame(StackFrame { function, guess }) = line else {
+            return false;
+        };
+        self.stage <= Stage::Stack
+            && !guess
+            && self.report.trigger.as_ref().is_some_and(|trigger| {
+                trigger
+                    .stack
+                    .iter()
+                    .any(|known| known.as_bytes() == *function)
+            })
+    }
+
     /// Whether nothing but the clock tells a line with this framing from this report's.
     pub(crate) fn same_writer(&self, frame: &Frame<'_>) -> bool {
         let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {
@@ -243,17 +258,8 @@ impl Draft {
                 if self.stage > Stage::Stack || self.stage == Stage::Nothing {
                     return Taken::Foreign;
                 }
-                // No kernel function of this path calls itself: a second one is another report's.
-                let known = self
-                    .report
-                    .trigger
-                    .as_ref()
-                    .map(|trigger| trigger.stack.as_slice())
-                    .unwrap_or_default();
-                if self.firm.is_some()
-                    && !guess
-                    && known.iter().any(|known| known.as_bytes() == *function)
-                {
+                // A second one is another report's.
+                if self.firm.is_some() && self.was_called(line) {
                     return Taken::Conflict;
                 }
                 self.stage = Stage::Stack;

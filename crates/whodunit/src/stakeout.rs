@@ -212,14 +212,14 @@ impl Stakeout {
                 .collect();
             (fds.last().is_some_and(spoke), ready)
         };
-        self.read(|speaker| ready.contains(&speaker))?;
+        self.read(|speaker| ready.contains(&speaker));
         self.tell(sink);
         Ok(!stopped)
     }
 
     /// Everything that still waits, whole or not: the end.
-    pub fn end(&mut self, sink: &mut dyn FnMut(Seen)) -> io::Result<()> {
-        self.read(|_| true)?;
+    pub fn end(&mut self, sink: &mut dyn FnMut(Seen)) {
+        self.read(|_| true);
         self.note_losses();
         let mut reports = Vec::new();
         self.sources
@@ -229,7 +229,6 @@ impl Stakeout {
         for told in self.gatherer.finish() {
             self.tell_one(told, sink);
         }
-        Ok(())
     }
 
     fn timeout(&self, most: Option<Duration>) -> Option<Duration> {
@@ -248,11 +247,13 @@ impl Stakeout {
         [most, case, log, losses].into_iter().flatten().min()
     }
 
-    /// Everything that is there. Tracepoints first: a signal is known before the log speaks of it. These two are looked
-    /// at in any case, the others cost more and are read when they have something.
-    fn read(&mut self, ready: impl Fn(Speaker) -> bool) -> io::Result<()> {
+    /// Everything that is there. The log is read before the tracepoints and handed in after them: whatever it speaks of,
+    /// the signal was there first, however long this thread had to wait between the two. These two are looked at in any
+    /// case, the others cost more and are read when they have something.
+    fn read(&mut self, ready: impl Fn(Speaker) -> bool) {
+        let reports = self.read_log();
         let now_ns = clock::boot_ns();
-        if self.gatherer.waiting() < WAITING_MOST {
+        if self.gatherer.waiting() < WAITING_MOST || !reports.is_empty() {
             let gatherer = &mut self.gatherer;
             let take = &mut |fact| gatherer.take(fact, now_ns);
             let facts = self.sources.read_trace(take);
@@ -266,7 +267,7 @@ impl Stakeout {
             self.looked_for_losses = Instant::now();
             self.note_losses();
         }
-        self.read_log()?;
+        self.take_reports(reports);
         let gatherer = &mut self.gatherer;
         let notes = &mut self.notes;
         let mut take = |fact| gatherer.take(fact, now_ns);
@@ -276,7 +277,6 @@ impl Stakeout {
         if ready(Speaker::Runtimes) {
             self.sources.read_runtimes(notes, &mut take);
         }
-        Ok(())
     }
 
     fn until_losses(&self) -> Option<Duration> {
@@ -301,7 +301,8 @@ impl Stakeout {
         self.counts.trace_lost = losses.total();
     }
 
-    fn read_log(&mut self) -> io::Result<()> {
+    /// What the log says by now, for [`Stakeout::take_reports`].
+    fn read_log(&mut self) -> Vec<OomReport> {
         let mut reports = Vec::new();
         let mut gaps: Vec<Gap> = Vec::new();
         while let Some(log) = self.sources.log.as_mut() {
@@ -355,8 +356,7 @@ impl Stakeout {
             ));
             self.counts.forged = forged;
         }
-        self.take_reports(reports);
-        Ok(())
+        reports
     }
 
     fn take_reports(&mut self, reports: Vec<OomReport>) {

@@ -112,7 +112,7 @@ fn finish(
 ) -> anyhow::Result<()> {
     teller.attendant.stopping();
     let mut seen = Vec::new();
-    stakeout.end(&mut |one| seen.push(one))?;
+    stakeout.end(&mut |one| seen.push(one));
     say(&mut stakeout, voice);
     teller.take(keeping.keep(seen, &stakeout))?;
     teller.attendant.turned(&stakeout, &keeping);
