@@ -13,4 +13,5 @@ mod hooks;
 mod http;
 mod pages;
 mod service;
+mod slow_reader;
 mod stage;
