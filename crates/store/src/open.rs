@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use crate::error::StoreError;
 use crate::migrations::{self, SCHEMA_VERSION};
-use crate::options::{Access, Check, Durability, OnBroken, Options, Upkeep};
+use crate::options::{Access, Check, Durability, OnBroken, Options};
 
 /// `PRAGMA application_id` of a store: "whod".
 pub const APPLICATION_ID: i32 = 0x7768_6f64;
@@ -272,10 +272,9 @@ fn begin(connection: &Connection, options: &Options, new: bool) -> rusqlite::Res
         Durability::PowerCut => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    let log_pages = match options.upkeep {
-        Upkeep::WithInserts => log_pages(options.retention.max_bytes),
-        Upkeep::Separate => 4 * log_pages(options.retention.max_bytes),
-    };
+    // With separate upkeep, too: in a storm the log would grow faster than anybody comes by, and one long stop costs the
+    // verdicts behind it more than several short ones.
+    let log_pages = log_pages(options.retention.max_bytes);
     connection.query_row(
         &format!("PRAGMA wal_autocheckpoint = {log_pages}"),
         [],

@@ -67,7 +67,7 @@ pub(crate) fn retain(
     }
     if let Some(max_bytes) = retention.max_bytes {
         // Room for the log and for what comes before the next look.
-        // A log four times as long, as with separate upkeep, still fits.
+        // A log that a reader holds back may become several times as long.
         let spare = 4 * log_pages(Some(max_bytes)) * PAGE_BYTES + 2 * between(max_bytes);
         let most = max_bytes.saturating_sub(spare).max(max_bytes / 4);
         removed.for_size = remove_excess(connection, most)?;
