@@ -30,8 +30,8 @@ const PATIENCE: u32 = 512;
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
 pub(crate) const GAP_US: u64 = 10_000_000;
-/// A function that is in the call trace already, so long behind the last line, is of another report's trace: the end of
-/// the one and the start of the other are lost.
+/// A function that is in the call trace already, or a decision with nothing between it and the trace, so long behind the
+/// last line, is another report's: the end of the one and the start of the other are lost.
 const TRACE_GAP_US: u64 = 200_000;
 /// A report whose last line is longer ago is not one that runs beside the next.
 pub(crate) const PAUSE_US: u64 = 1_000_000;
@@ -489,7 +489,7 @@ impl Assembler {
         }
     }
 
-    /// Ends drafts whose last line is long before this one, or not so long before the middle of another call trace.
+    /// Ends drafts whose last line is long before this one, or not so long before what shows that much is lost.
     fn give_up_stale(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>) {
         let Some(boot_us) = frame.boot_us else { return };
         let mut at = 0;
@@ -498,7 +498,9 @@ impl Assembler {
                 .last_boot_us
                 .map(|last| boot_us.saturating_sub(last))
                 .is_some_and(|gap_us| {
-                    gap_us > GAP_US || gap_us > TRACE_GAP_US && draft.was_called(line)
+                    gap_us > GAP_US
+                        || gap_us > TRACE_GAP_US
+                            && (draft.was_called(line) || draft.has_no_middle(line))
                 })
                 && draft.could_hold(frame);
             if stale && self.drafts.len() == 1 {

@@ -148,6 +148,17 @@ impl Draft {
             })
     }
 
+    /// Whether the line decides right behind a call trace. Every kernel prints the memory between the two; where lines were
+    /// picked out of a log there is no trace.
+    pub(crate) fn has_no_middle(&self, line: &KernelLine<'_>) -> bool {
+        let decides = matches!(
+            line,
+            KernelLine::Constraint(_) | KernelLine::Announce(_) | KernelLine::Killed(_)
+        );
+        let traced = |trigger: &Trigger| !trigger.stack.is_empty();
+        decides && self.stage == Stage::Stack && self.report.trigger.as_ref().is_some_and(traced)
+    }
+
     /// Whether nothing but the clock tells a line with this framing from this report's.
     pub(crate) fn same_writer(&self, frame: &Frame<'_>) -> bool {
         let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {

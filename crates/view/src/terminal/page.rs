@@ -6,6 +6,9 @@ use textwrap::{Options, WordSeparator, WordSplitter, wrap};
 
 use crate::Looks;
 
+/// Columns that a text beside a label has at the least.
+const NARROWEST: usize = 16;
+
 /// What a piece of text is, for its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
@@ -106,12 +109,24 @@ impl Page {
     }
 
     pub(super) fn labelled(&mut self, label: &str, label_ink: Ink, text: &str, ink: Ink) {
+        if columns(label) + NARROWEST > self.looks.width {
+            // No room beside it: the text goes below.
+            let lead = label.len() - label.trim_start().len();
+            let (indent, deeper) = (" ".repeat(lead), " ".repeat(lead + 2));
+            self.wrapped(&indent, &indent, label.trim(), Ink::Plain, label_ink);
+            self.wrapped(&deeper, &deeper, text, Ink::Plain, ink);
+            return;
+        }
         let indent = " ".repeat(columns(label));
         self.wrapped(label, &indent, text, label_ink, ink);
     }
 
     fn wrapped(&mut self, first: &str, indent: &str, text: &str, label_ink: Ink, ink: Ink) {
-        let room = self.looks.width.saturating_sub(columns(first)).max(16);
+        let room = self
+            .looks
+            .width
+            .saturating_sub(columns(first))
+            .max(NARROWEST);
         // Long words (ids, paths) are broken: nothing runs over the edge.
         let options = Options::new(room)
             .word_separator(WordSeparator::Custom(words))
