@@ -236,8 +236,9 @@ pub fn holds(damage: &Damage) {
         form.name,
         String::from_utf8_lossy(log)
     );
-    // Without a clock nothing shows that between two halves of reports the rest of either is lost.
-    let joined = dropped && !form.boot && known.len() > 1;
+    // Between two halves of reports nothing but the clock shows that the rest of either is lost, and a report may pause for
+    // as long as lies between two of a crash loop.
+    let joined = dropped && known.len() > 1;
     if in_order && !joined {
         for report in &left {
             if let Err(fact) = no_fact_is_new(report, &known) {

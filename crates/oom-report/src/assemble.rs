@@ -30,9 +30,9 @@ const PATIENCE: u32 = 512;
 const PATIENCE_AFTER_KILL: u32 = 32;
 /// A report's lines follow each other at once, even on a slow console.
 pub(crate) const GAP_US: u64 = 10_000_000;
-/// A function that is in the call trace already, or a decision with nothing between it and the trace, so long behind the
-/// last line, is another report's: the end of the one and the start of the other are lost.
-const TRACE_GAP_US: u64 = 200_000;
+/// A function that is in the call trace already, or a list of tasks with nothing between it and the trace, so long behind
+/// the last line, is another report's: the end of the one and the start of the other are lost.
+const TRACE_GAP_US: u64 = 500_000;
 /// A report whose last line is longer ago is not one that runs beside the next.
 pub(crate) const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.

@@ -148,15 +148,20 @@ impl Draft {
             })
     }
 
-    /// Whether the line decides right behind a call trace. Every kernel prints the memory between the two; where lines were
-    /// picked out of a log there is no trace.
+    /// Whether the line lists the tasks or decides, right behind a call trace. Every kernel prints the memory between the two
+    /// (dump_header); where lines were picked out of a log they still follow each other at once.
     pub(crate) fn has_no_middle(&self, line: &KernelLine<'_>) -> bool {
-        let decides = matches!(
+        let is_late = matches!(
             line,
-            KernelLine::Constraint(_) | KernelLine::Announce(_) | KernelLine::Killed(_)
+            KernelLine::TasksState
+                | KernelLine::TableHeader(_)
+                | KernelLine::TaskRow(_)
+                | KernelLine::Constraint(_)
+                | KernelLine::Announce(_)
+                | KernelLine::Killed(_)
         );
         let traced = |trigger: &Trigger| !trigger.stack.is_empty();
-        decides && self.stage == Stage::Stack && self.report.trigger.as_ref().is_some_and(traced)
+        is_late && self.stage == Stage::Stack && self.report.trigger.as_ref().is_some_and(traced)
     }
 
     /// Whether nothing but the clock tells a line with this framing from this report's.
