@@ -7,6 +7,10 @@ impl Assembler {
     /// Whether the line may be part of a report of another kind that began inside the open one. The OOM killer's own
     /// lines end it.
     pub(super) fn is_aside(&mut self, line: &KernelLine<'_>) -> bool {
+        if self.drafts.is_empty() {
+            // The one it stood in is over.
+            self.aside = false;
+        }
         match line {
             KernelLine::OtherReport => {
                 self.aside = !self.drafts.is_empty();
@@ -19,7 +23,7 @@ impl Assembler {
             | KernelLine::Registers
             | KernelLine::ShowMem(_)
             | KernelLine::Suppressed
-            | KernelLine::Other => self.aside && !self.drafts.is_empty(),
+            | KernelLine::Other => self.aside,
             KernelLine::Header(_)
             | KernelLine::Cpuset { .. }
             | KernelLine::TaskIn { .. }
