@@ -22,7 +22,6 @@ pub mod static_program;
 pub mod transcript;
 pub mod truth;
 pub mod vm;
-pub mod vm_program;
 
 /// What staging came to.
 pub type Result<T> = anyhow::Result<T>;

@@ -15,9 +15,18 @@ pub fn binary(package: &str, name: &str) -> Result<PathBuf> {
     build(&["build", "--release", "-p", package, "--bin", name], name)
 }
 
-/// The integration test `name` of `package`, built if it is not up to date.
+/// The integration test `name` of `package`, without the package's default features, built if it is not up to date.
 pub fn integration_test(package: &str, name: &str) -> Result<PathBuf> {
-    build(&["test", "--no-run", "-p", package, "--test", name], name)
+    let arguments = [
+        "test",
+        "--no-run",
+        "--no-default-features",
+        "-p",
+        package,
+        "--test",
+        name,
+    ];
+    build(&arguments, name)
 }
 
 fn build(arguments: &[&str], name: &str) -> Result<PathBuf> {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use whodunit_lab::kernel::{SUITES, vmlinuz};
-use whodunit_lab::{packages, vm_program};
+use whodunit_lab::{packages, static_program, vm};
 
 #[test]
 fn cgroups_and_the_log_are_followed_on_every_kernel_of_the_lab() {
@@ -15,18 +15,19 @@ fn cgroups_and_the_log_are_followed_on_every_kernel_of_the_lab() {
         eprintln!("not tested: {why:#}");
         return;
     }
-    let program = vm_program::build_test("whodunit-node", "live").unwrap();
+    let program = static_program::integration_test("whodunit-node", "live").unwrap();
+    let variables = "RUST_BACKTRACE=0 WHODUNIT_REQUIRE_LAB=1";
     for suite in SUITES.into_iter().filter(|suite| !suite.fixtures_only) {
         let image = vmlinuz(suite).unwrap();
-        let ended =
-            vm_program::run(&image, &program, &["--test-threads", "1", "--nocapture"]).unwrap();
-        eprintln!("kernel {}:\n{}", suite.kernel, ended.said);
-        assert_eq!(ended.status, 0, "kernel {}:\n{}", suite.kernel, ended.said);
+        // Fails when the tests do not end with status 0.
+        let run = vm::run_program(&image, &program, variables, "--test-threads 1 --nocapture")
+            .unwrap_or_else(|why| panic!("kernel {}: {why:#}", suite.kernel));
+        let said = String::from_utf8_lossy(&run.transcript);
+        eprintln!("kernel {}:\n{said}", suite.kernel);
         assert!(
-            ended.said.contains("test result: ok"),
-            "kernel {}:\n{}",
-            suite.kernel,
-            ended.said
+            said.contains("test result: ok"),
+            "kernel {}:\n{said}",
+            suite.kernel
         );
     }
 }
