@@ -123,6 +123,26 @@ impl Sheet<'_> {
         write(self.0.encode_descriptor(name, help, None, kind)?)
     }
 
+    fn families<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        values: impl IntoIterator<Item = (Pairs<'a>, u64)>,
+        write: impl Fn(MetricEncoder<'_>, u64) -> fmt::Result,
+    ) -> fmt::Result {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
+        self.family(name, help, kind, |mut encoder| {
+            for (labels, value) in values {
+                write(encoder.encode_family(&labels)?, value)?;
+            }
+            Ok(())
+        })
+    }
+
     /// `name` without `_total`.
     fn counters<'a>(
         &mut self,
@@ -130,18 +150,13 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Pairs<'a>, u64)>,
     ) -> fmt::Result {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return Ok(());
-        }
-        self.family(name, help, MetricType::Counter, |mut encoder| {
-            for (labels, value) in values {
-                encoder
-                    .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-            }
-            Ok(())
-        })
+        self.families(
+            name,
+            help,
+            MetricType::Counter,
+            values,
+            |mut encoder, value| encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        )
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -156,16 +171,13 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Pairs<'a>, u64)>,
     ) -> fmt::Result {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return Ok(());
-        }
-        self.family(name, help, MetricType::Gauge, |mut encoder| {
-            for (labels, value) in values {
-                encoder.encode_family(&labels)?.encode_gauge(&value)?;
-            }
-            Ok(())
-        })
+        self.families(
+            name,
+            help,
+            MetricType::Gauge,
+            values,
+            |mut encoder, value| encoder.encode_gauge(&value),
+        )
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: Option<u64>) -> fmt::Result {
