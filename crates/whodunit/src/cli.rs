@@ -127,6 +127,14 @@ pub struct ExplainArgs {
     #[arg(long, help_heading = "Reading")]
     pub no_progress: bool,
 
+    /// For people.
+    #[command(flatten)]
+    pub page: PageArgs,
+}
+
+/// How a page for people looks.
+#[derive(Debug, Args)]
+pub struct PageArgs {
     /// Columns; without it, those of the terminal
     #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
     pub width: Option<NonZeroU16>,
@@ -221,19 +229,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub hooks: HookArgs,
 
-    /// Columns; without it, those of the terminal
-    #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
-    pub width: Option<NonZeroU16>,
-
-    /// Colours; `auto`: on a terminal, unless NO_COLOR is set
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "WHEN",
-        help_heading = "Looks"
-    )]
-    pub color: Color,
+    /// For people.
+    #[command(flatten)]
+    pub page: PageArgs,
 }
 
 /// Where incidents are kept.
@@ -332,19 +330,9 @@ pub struct IncidentArgs {
     #[arg(long)]
     pub all: bool,
 
-    /// Columns; without it, those of the terminal
-    #[arg(long, value_name = "COLUMNS", help_heading = "Looks")]
-    pub width: Option<NonZeroU16>,
-
-    /// Colours; `auto`: on a terminal, unless NO_COLOR is set
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "WHEN",
-        help_heading = "Looks"
-    )]
-    pub color: Color,
+    /// For people.
+    #[command(flatten)]
+    pub page: PageArgs,
 
     /// Where it is.
     #[command(flatten)]

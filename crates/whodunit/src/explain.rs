@@ -42,8 +42,11 @@ impl Looks {
             output: arguments.output,
             quiet: arguments.quiet,
             all: arguments.all,
-            width: arguments.width.map_or_else(terminal::width, Into::into),
-            colored: terminal::colored(arguments.color),
+            width: arguments
+                .page
+                .width
+                .map_or_else(terminal::width, Into::into),
+            colored: terminal::colored(arguments.page.color),
             unicode: terminal::unicode(),
         }
     }

@@ -26,8 +26,11 @@ pub fn run(arguments: &IncidentArgs) -> anyhow::Result<Status> {
         output: arguments.output,
         quiet: false,
         all: arguments.all,
-        width: arguments.width.map_or_else(terminal::width, Into::into),
-        colored: terminal::colored(arguments.color),
+        width: arguments
+            .page
+            .width
+            .map_or_else(terminal::width, Into::into),
+        colored: terminal::colored(arguments.page.color),
         unicode: terminal::unicode(),
     });
     let mut out = StandardOutput::new();

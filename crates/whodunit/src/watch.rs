@@ -64,8 +64,11 @@ impl Page {
             output: arguments.output.into(),
             quiet: arguments.quiet,
             all: arguments.all,
-            width: arguments.width.map_or_else(terminal::width, Into::into),
-            colored: terminal::colored(arguments.color),
+            width: arguments
+                .page
+                .width
+                .map_or_else(terminal::width, Into::into),
+            colored: terminal::colored(arguments.page.color),
             unicode: terminal::unicode(),
         };
         Self {
