@@ -22,7 +22,7 @@ pub struct Sender {
 
 impl Incident {
     /// An incident of which nothing is known: what a live source cannot see stays so.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self {
             id: String::new(),
             time: None,

@@ -32,8 +32,7 @@ use whodunit::moment::moment;
 use whodunit::pipeline::{Judge, View};
 use whodunit::{dating, terminal};
 use whodunit_case::incident::{
-    Confidence, Container, Incident, IncidentSource, Killer, Pod, SourceInfo, SourceKind, Verdict,
-    VictimInfo,
+    Container, Incident, IncidentSource, Pod, SourceInfo, SourceKind, VictimInfo,
 };
 use whodunit_node::Root;
 
@@ -137,32 +136,8 @@ fn incident(report: OomReport, info: &SourceInfo) -> Incident {
             complete: true,
             provenance: Provenance::Unverified,
         },
-        also_in: Vec::new(),
-        verdict: Verdict {
-            killer: Killer::Unknown,
-            confidence: Confidence::Unknown,
-            summary: String::new(),
-            evidence: Vec::new(),
-            ruled_out: Vec::new(),
-            not_looked_at: Vec::new(),
-        },
-        scope: None,
-        trigger: None,
-        memcg: None,
         victims,
-        tasks: Vec::new(),
-        ranking: Vec::new(),
-        system: None,
-        container: None,
-        pod: None,
-        owner: None,
-        usage_split: Vec::new(),
-        findings: Vec::new(),
-        remedies: Vec::new(),
-        outcomes: Vec::new(),
-        missing: Vec::new(),
-        doubts: Vec::new(),
-        sender: None,
+        ..Incident::empty()
     }
 }
 
