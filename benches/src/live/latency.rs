@@ -73,12 +73,13 @@ fn measure(
     let held = hold(&done.deeds, &verdicts);
     anyhow::ensure!(
         held.right == count,
-        "{} of {count} told rightly; missing {}, twice {}, wrong {}: {:?}",
+        "{} of {count} told rightly; missing {}, twice {}, wrong {}: {:?}; it says: {}",
         held.right,
         held.missing.len(),
         held.twice.len(),
         held.wrong.len(),
         held.wrong.first(),
+        told.notes.join("; "),
     );
     let mut times: Vec<u64> = verdicts
         .iter()

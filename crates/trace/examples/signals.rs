@@ -17,17 +17,17 @@ fn main() -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut lost = 0;
     loop {
-        let mut ready = [PollFd::from_borrowed_fd(tracer.fd(), PollFlags::IN)];
+        let mut ready = [PollFd::new(&tracer.records, PollFlags::IN)];
         poll(&mut ready, None).context("poll of the ring buffer")?;
         let mut told = Ok(());
-        tracer.drain(&mut |fact| {
+        tracer.records.drain(&mut |fact| {
             if told.is_ok() {
                 told = line(&fact).and_then(|line| Ok(writeln!(out, "{line}")?));
             }
         });
         told?;
         out.flush()?;
-        let losses = tracer.losses()?;
+        let losses = tracer.programs.losses()?;
         if losses.total() != lost {
             lost = losses.total();
             eprintln!("lost: {losses:?}");

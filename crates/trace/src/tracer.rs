@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
@@ -58,21 +60,43 @@ impl Losses {
     }
 }
 
-/// The programs, attached until this is dropped.
+/// The programs at work, and what they record. The two may go separate ways: a thread for each.
+#[derive(Debug)]
 pub struct Tracer {
+    /// What they record.
+    pub records: Records,
+    /// The programs.
+    pub programs: Programs,
+}
+
+/// The records that the programs made and nobody has taken yet.
+pub struct Records {
     ring: RingBuf<MapData>,
-    losses: PerCpuArray<MapData, u64>,
-    unreadable: u64,
+    unreadable: Arc<AtomicU64>,
     page_bytes: u64,
+}
+
+/// The programs, attached until this is dropped.
+pub struct Programs {
+    losses: PerCpuArray<MapData, u64>,
+    unreadable: Arc<AtomicU64>,
     /// Holds the programs and their attachments.
     programs: Ebpf,
 }
 
-impl fmt::Debug for Tracer {
+impl fmt::Debug for Records {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Tracer")
-            .field("fd", &self.fd())
+            .debug_struct("Records")
+            .field("fd", &self.as_fd())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Programs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Programs")
             .field("unreadable", &self.unreadable)
             .finish_non_exhaustive()
     }
@@ -88,7 +112,7 @@ impl Tracer {
     /// use whodunit_trace::{Options, Tracer};
     /// let (mut tracer, abilities) = Tracer::start(Options::default())?;
     /// println!("signals: {}", abilities.signals);
-    /// tracer.drain(&mut |fact| println!("{fact:?}"));
+    /// tracer.records.drain(&mut |fact| println!("{fact:?}"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start(options: Options) -> Result<(Self, Abilities), TraceError> {
@@ -121,12 +145,18 @@ impl Tracer {
         drop(btf);
         give_back_memory();
         let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+        let unreadable = Arc::new(AtomicU64::new(0));
         let tracer = Self {
-            ring,
-            losses,
-            unreadable: 0,
-            page_bytes,
-            programs,
+            records: Records {
+                ring,
+                unreadable: unreadable.clone(),
+                page_bytes,
+            },
+            programs: Programs {
+                losses,
+                unreadable,
+                programs,
+            },
         };
         let abilities = Abilities {
             signals,
@@ -135,14 +165,18 @@ impl Tracer {
         };
         Ok((tracer, abilities))
     }
+}
 
+impl AsFd for Records {
     /// Readable when there are records: for poll and epoll.
-    pub fn fd(&self) -> BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.ring.as_fd()
     }
+}
 
+impl Records {
     /// Hands over every record that is there, in the order of the kernel's ring, and returns their number. Does not
-    /// wait. A record that can't be read is counted in [`Tracer::losses`].
+    /// wait. A record that can't be read is counted in [`Programs::losses`].
     pub fn drain(&mut self, take: &mut dyn FnMut(Fact)) -> usize {
         self.drain_most(usize::MAX, take)
     }
@@ -158,12 +192,16 @@ impl Tracer {
                     count += 1;
                     take(fact);
                 }
-                Err(_) => self.unreadable += 1,
+                Err(_) => {
+                    self.unreadable.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
         count
     }
+}
 
+impl Programs {
     /// What was lost since the start. Reads a map and a small file for each program: not for every record.
     ///
     /// # Errors
@@ -181,7 +219,7 @@ impl Tracer {
             exits: of(1)?,
             marks: of(2)?,
             skipped: self.skipped()?,
-            unreadable: self.unreadable,
+            unreadable: self.unreadable.load(Ordering::Relaxed),
         })
     }
 

@@ -98,9 +98,9 @@ fn losses_are_counted() -> anyhow::Result<()> {
     storm.go();
     assert!(storm.wait_in(&mut scene).success());
     scene.drain();
-    let losses = small.losses()?;
+    let losses = small.programs.losses()?;
     let mut has = Vec::new();
-    small.drain(&mut |fact| has.push(fact));
+    small.records.drain(&mut |fact| has.push(fact));
     has.retain(|fact| boot_ns(fact) > first_boot_ns);
     let seen = &scene.facts[before..];
     let (signals, ends) = of_children(seen, pid);

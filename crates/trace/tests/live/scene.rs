@@ -1,7 +1,7 @@
 //! The tracer that all tests of a process share, the facts that it told so far, and the cast.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -62,15 +62,15 @@ impl Scene {
     /// How many facts came.
     pub(crate) fn drain(&mut self) -> usize {
         let facts = &mut self.facts;
-        self.tracer.drain(&mut |fact| facts.push(fact))
+        self.tracer.records.drain(&mut |fact| facts.push(fact))
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.tracer.fd()
+        self.tracer.records.as_fd()
     }
 
     pub(crate) fn losses(&self) -> Losses {
-        self.tracer.losses().unwrap()
+        self.tracer.programs.losses().unwrap()
     }
 }
 

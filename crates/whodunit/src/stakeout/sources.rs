@@ -92,7 +92,9 @@ impl Sources {
         let root = &options.root;
         let mut missing_sources = BTreeMap::new();
         let (trace, abilities) = match options.signals.then(|| Tracer::start(options.trace)) {
-            Some(Ok((tracer, abilities))) => (Some(Listener::start(tracer)?), Some(abilities)),
+            Some(Ok((tracer, abilities))) => {
+                (Some(Listener::start(tracer, notes)?), Some(abilities))
+            }
             Some(Err(error)) => {
                 for source in [SIGNALS, EXITS, MARKS] {
                     missing_sources.insert(source, error.to_string());
