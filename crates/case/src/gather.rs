@@ -4,20 +4,21 @@
 //! for has come, or when its time is up; what comes later is told as more of the same case. Everything kept is bounded.
 
 mod case;
+mod decision;
 mod memory;
 
 pub use case::Case;
+pub(crate) use decision::is_teardown;
 
 use std::collections::{BTreeSet, HashMap};
 
 use oom_report::report::OomReport;
 
-use crate::cgroup_path::CgroupOwner;
 use crate::fact::{
-    CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SenderCall,
-    SignalOrigin,
+    CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SignalOrigin,
 };
 use crate::role::Role;
+use decision::Crowd;
 use memory::Recent;
 
 const MS: u64 = 1_000_000;
@@ -109,6 +110,8 @@ pub struct Gatherer {
     parents: Recent<Key, u64>,
     /// Parents that passed on their child's SIGKILL to themselves: whose case they belong to.
     passed_on: Recent<Key, u64>,
+    /// Cases of one kill(2) of a process group or of everybody.
+    crowds: Recent<Crowd, u64>,
     /// The case that the last signal went to: signals of one decision follow each other.
     latest: Option<u64>,
 }
@@ -129,6 +132,7 @@ impl Gatherer {
             asked: Recent::new(ASKED),
             parents: Recent::new(PARENTS),
             passed_on: Recent::new(PARENTS),
+            crowds: Recent::new(PARENTS),
             latest: None,
         }
     }
@@ -319,7 +323,10 @@ impl Gatherer {
         if known.is_none() && self.settled.get(&target).is_some() {
             return;
         }
-        let joined = known.or_else(|| self.same_decision(&signal));
+        let crowd = decision::crowd(&signal);
+        let joined = known
+            .or_else(|| self.same_crowd(crowd.as_ref(), signal.boot_ns))
+            .or_else(|| self.same_decision(&signal));
         if let Some(number) = joined {
             self.by_process.insert(target, number);
             self.by_pid.insert(signal.target.tgid, number);
@@ -352,6 +359,9 @@ impl Gatherer {
         if let Some(open) = self.open.get_mut(&number) {
             open.last_signal_ns = at_ns;
         }
+        if let Some(crowd) = crowd {
+            self.crowds.put(crowd, number);
+        }
         self.set_deadline(number, now_ns + wait);
         self.latest = Some(number);
     }
@@ -380,39 +390,6 @@ impl Gatherer {
             self.passed_on.put(target, number);
         }
         at_once
-    }
-
-    /// The case of the decision that also sent this signal.
-    fn same_decision(&self, signal: &KillSignal) -> Option<u64> {
-        let sender = key(&signal.sender);
-        if is_teardown(signal) {
-            // The init's own death, or the case that its end began.
-            if let Some(number) = self.by_process.get(&sender) {
-                return Some(*number);
-            }
-        }
-        let number = self.latest?;
-        let open = self.open.get(&number)?;
-        let first = open.case.kill.as_ref()?;
-        let at_once = signal.boot_ns.saturating_sub(open.last_signal_ns) <= ONE_DECISION_NS;
-        if !at_once || key(&first.sender) != sender || first.origin != signal.origin {
-            return None;
-        }
-        let same_file = first.call == SenderCall::Write
-            && signal.call == SenderCall::Write
-            && first.written_file.is_some()
-            && first.written_file == signal.written_file;
-        let same_teardown = is_teardown(first) && is_teardown(signal);
-        let container = |process: &Process| {
-            process
-                .cgroups
-                .path()
-                .and_then(|path| CgroupOwner::of(path).container_id)
-        };
-        let same_container = signal.origin != SignalOrigin::Kernel
-            && Role::of(&signal.sender) == Some(Role::Runtime)
-            && container(&signal.target).is_some_and(|id| Some(id) == container(&first.target));
-        (same_file || same_teardown || same_container).then_some(number)
     }
 
     /// Processes that share the victim's memory get their signals without a mark and without a line of their own
@@ -567,16 +544,6 @@ impl Gatherer {
 
 fn is_memory_daemon(signal: &KillSignal) -> bool {
     matches!(Role::of(&signal.sender), Some(Role::MemoryDaemon(_)))
-}
-
-/// Signals by which the end of a pid namespace's init takes the others along (kernel/pid_namespace.c,
-/// zap_pid_ns_processes).
-pub(crate) fn is_teardown(signal: &KillSignal) -> bool {
-    signal.origin == SignalOrigin::Kernel
-        && signal.sender.exiting
-        && signal.sender.namespaced_tgid == Some(1)
-        && signal.sender.tgid != 1
-        && signal.sender.tgid != signal.target.tgid
 }
 
 #[cfg(test)]

@@ -136,7 +136,8 @@ struct signal_record {
 	u64 cpu_used_ns;
 	struct process sender;
 	u32 ancestors;
-	u32 reserved;
+	/* Of the call's first argument as a number: whom kill(2) was for. */
+	s32 call_argument;
 	struct ancestor ancestor[SENDER_ANCESTORS];
 	struct texts texts;
 };

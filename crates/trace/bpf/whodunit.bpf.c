@@ -510,6 +510,7 @@ int signal_generated(u64 *ctx)
 	record->target.full_level = record->origin == ORIGIN_PRIV ? full_level(target) : 0;
 	u64 first_argument;
 	record->in_call = call_of(current, &record->call, &first_argument);
+	record->call_argument = (s32)first_argument;
 	record->written_filesystem = none();
 	record->written_path = none();
 	if (record->in_call && record->origin != ORIGIN_SIGINFO)

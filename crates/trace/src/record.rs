@@ -168,7 +168,7 @@ impl Reader<'_> {
         let cpu_hard_limit_s = self.cursor.u64()?;
         let cpu_used_ns = self.cursor.u64()?;
         let sender = self.process()?;
-        let (sender_ancestors, _reserved) = self.ancestors(SENDER_ANCESTORS)?;
+        let (sender_ancestors, call_argument) = self.ancestors(SENDER_ANCESTORS)?;
         let texts = self.texts()?;
 
         let call = match in_call {
@@ -195,6 +195,7 @@ impl Reader<'_> {
             result,
             call,
             system_call: (in_call != 0).then_some(number),
+            kill_pid: (call == SenderCall::Kill).then(|| call_argument.cast_signed()),
             written_file,
             sender: sender.told(&texts),
             sender_ancestors: told(sender_ancestors, &texts),

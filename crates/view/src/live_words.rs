@@ -17,8 +17,12 @@ pub(crate) fn signal_name(number: u32) -> Cow<'static, str> {
 
 /// The process, where it runs and what started it. May hold hostile text.
 pub(crate) fn signal(signal: &KillSignal) -> String {
+    let crowd;
     let how = match signal.call {
-        SenderCall::Kill => "kill(2)",
+        SenderCall::Kill => {
+            crowd = kill_call(signal.kill_pid);
+            &crowd
+        }
         SenderCall::Tkill => "tgkill(2)",
         SenderCall::Sigqueue => "sigqueue(3)",
         SenderCall::PidfdSendSignal => "pidfd_send_signal(2)",
@@ -50,6 +54,16 @@ pub(crate) fn signal(signal: &KillSignal) -> String {
         text.push_str(&format!(", in cgroup {path}"));
     }
     text
+}
+
+/// Whom the call was for, where that is more than one process (man 2 kill).
+fn kill_call(pid: Option<i32>) -> Cow<'static, str> {
+    match pid {
+        Some(-1) => "kill(2) of every process".into(),
+        Some(0) => "kill(2) of its own process group".into(),
+        Some(group @ ..0) => format!("kill(2) of process group {}", group.unsigned_abs()).into(),
+        _ => "kill(2)".into(),
+    }
 }
 
 /// `app (pid 3) ended by SIGKILL`

@@ -150,6 +150,12 @@ kind_person_tool() {
   group "$CTR" && container_with_worker || return 1
   typed "env kill -9 $WORKER" && gone "$WORKER"
 }
+# A process group, all of it by one call.
+kind_person_group() {
+  group "$CTR" || return 1
+  setsid "$HOG" cgroup "$MEM$CTR" spawn sleep 3600 end spawn sleep 3600 end say "$D/ready" sleep 3600 &
+  ready && leader=$(cat "$D/ready") && typed "kill -9 -$leader" && gone "$leader"
+}
 kind_person_login() {
   group "$CTR" && container_with_worker || return 1
   ( [ ! -e /proc/self/loginuid ] || echo 1000 > /proc/self/loginuid || exit 1; typed "kill -9 $INIT" ) && gone "$INIT"

@@ -123,6 +123,7 @@ pub const KINDS: &[Kind] = &[
     ),
     kind("person-terminal", Stage::Everywhere, "person"),
     kind("person-tool", Stage::Everywhere, "person"),
+    kind("person-group", Stage::Everywhere, "person"),
     kind("person-login", Stage::Everywhere, "person"),
     kind("person-script", Stage::Here, "person"),
     kind("person-sudo", Stage::Here, "person"),

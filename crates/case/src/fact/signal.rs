@@ -26,6 +26,10 @@ pub struct KillSignal {
     /// Number of the system call the sender was in, by the table of the way it came (64 or 32 bit); null when it was in
     /// none.
     pub system_call: Option<i64>,
+    /// Of kill(2), whom it was for: a process; 0 the sender's own process group, -1 everybody whom it may signal, another
+    /// negative number the process group of that number.
+    #[serde(default)]
+    pub kill_pid: Option<i32>,
     /// The file the sender was writing to, when the call is [`SenderCall::Write`] and the kernel made up the siginfo:
     /// `cgroup.kill` of a cgroup, `sysrq-trigger`.
     pub written_file: Option<WrittenFile>,

@@ -3,7 +3,7 @@
 use oom_report::report::{OomReport, Victim};
 
 use super::*;
-use crate::fact::{Ancestor, CgroupPaths, MemoryCounters, WrittenFile};
+use crate::fact::{Ancestor, CgroupPaths, MemoryCounters, SenderCall, WrittenFile};
 
 const ALL: Sources = Sources {
     signals: true,
@@ -35,6 +35,7 @@ fn signal(number: u32, sender: Process, target: Process, boot_ns: u64) -> KillSi
         result: 0,
         call: SenderCall::Kill,
         system_call: Some(62),
+        kill_pid: None,
         written_file: None,
         sender,
         sender_ancestors: Vec::new(),
@@ -120,6 +121,34 @@ fn a_kill_is_told_when_its_victim_has_ended() {
     assert_eq!(cases[0].asked.as_ref().map(|asked| asked.boot_ns), Some(MS));
     assert_eq!(cases[0].exits.len(), 1);
     assert_eq!(gatherer.next_deadline_ns(), None);
+}
+
+#[test]
+fn one_kill_of_a_process_group_is_one_case_in_each_container() {
+    let of = |target: u32, number: u8, named: i32, at_ns: u64| {
+        let mut target = process(target, "app");
+        let container = format!("{number:064x}");
+        target.cgroups.unified = Some(format!("/docker/{container}").into());
+        let mut signal = signal(9, process(2, "sh"), target, at_ns);
+        signal.kill_pid = Some(named);
+        Fact::Signal(Box::new(signal))
+    };
+    let mut gatherer = Gatherer::new(ALL);
+    for (target, number, named) in [(11, 1, -1), (12, 2, -1), (13, 1, -1), (14, 2, -1)] {
+        gatherer.take(of(target, number, named, MS), MS);
+    }
+    // Another process group; one by its own number; and the first once more, much later.
+    gatherer.take(of(15, 1, -7, 2 * MS), 2 * MS);
+    gatherer.take(of(16, 1, 16, 2 * MS), 2 * MS);
+    gatherer.take(of(17, 1, -1, 90 * MS), 90 * MS);
+    let cases = told(&mut gatherer, 200 * MS);
+    let mut victims: Vec<Vec<u32>> = cases
+        .iter()
+        .map(|case| case.processes().map(|process| process.tgid).collect())
+        .collect();
+    victims.sort();
+    let expected: [&[u32]; 5] = [&[11, 13], &[12, 14], &[15], &[16], &[17]];
+    assert_eq!(victims, expected);
 }
 
 #[test]

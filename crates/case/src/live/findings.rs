@@ -185,8 +185,12 @@ fn went_along(case: &Case, found: &mut Vec<Finding>) {
             if others.len() == 1 { "process" } else { "processes" },
             names.join(", ")
         ),
-        "They did nothing: their deaths belong to the same decision (the end of their pid namespace's first process, their \
-         cgroup, or their container).",
+        if case.kill.as_ref().is_some_and(|kill| kill.kill_pid.is_some_and(|pid| pid <= 0)) {
+            "One call of kill(2) named them all: a process group, or every process."
+        } else {
+            "They did nothing: their deaths belong to the same decision (the end of their pid namespace's first process, their \
+             cgroup, or their container)."
+        },
         vec![("others", integer(others.len() as u64))],
         others
             .iter()

@@ -101,6 +101,7 @@ mod tests {
             result: 0,
             call: SenderCall::NoCall,
             system_call: None,
+            kill_pid: None,
             written_file: None,
             sender: target.clone(),
             sender_ancestors: Vec::new(),

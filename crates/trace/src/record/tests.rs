@@ -74,7 +74,12 @@ impl Writer {
     }
 
     fn ancestors(&mut self, room: u32, count: u32) -> &mut Self {
-        self.u32(count).u32(0);
+        self.ancestors_and(room, count, 0)
+    }
+
+    /// With the number that stands behind the count.
+    fn ancestors_and(&mut self, room: u32, count: u32, number: u32) -> &mut Self {
+        self.u32(count).u32(number);
         for at in 0..room {
             self.u64(u64::from(at))
                 .u32(100 + at)
@@ -136,7 +141,7 @@ fn signal(sent: &Sent) -> Vec<u8> {
     writer.text(b"cgroup.kill\0pod\0", 0x8000);
     writer.u32(0).u32(0).u64(u64::MAX).u64(0);
     writer.process(51, "killer", sent.sender_flags);
-    writer.ancestors(8, sent.count);
+    writer.ancestors_and(8, sent.count, (-40_i32).cast_unsigned());
     writer.finish()
 }
 
@@ -233,6 +238,8 @@ fn what_the_sender_was_in() {
         }));
         assert_eq!(fact.call, expected, "{in_call} {call}");
         assert_eq!(fact.system_call, (in_call != 0).then_some(call));
+        let named = (expected == SenderCall::Kill).then_some(-40);
+        assert_eq!(fact.kill_pid, named, "{in_call} {call}");
         assert_eq!(fact.written_file.is_some(), file, "{in_call} {call}");
         let origins = [
             SignalOrigin::NoInfo,

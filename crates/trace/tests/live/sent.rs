@@ -104,6 +104,7 @@ fn a_killer_that_exits_at_once() -> anyhow::Result<()> {
     assert_eq!((signal.code, signal.group), (0, true));
     assert_eq!(signal.call, SenderCall::Kill);
     assert_eq!(signal.system_call, Some(libc::SYS_kill));
+    assert_eq!(signal.kill_pid, i32::try_from(signal.target.tgid).ok());
     assert!((before..boot_ns()).contains(&signal.boot_ns));
     let memory = signal.memory;
     assert!(

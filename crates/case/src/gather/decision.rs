@@ -1,0 +1,67 @@
+//! Signals of one decision: which of them belong together.
+
+use smol_str::SmolStr;
+
+use super::{Gatherer, Key, ONE_DECISION_NS, key};
+use crate::cgroup_path::CgroupOwner;
+use crate::fact::{KillSignal, Process, SenderCall, SignalOrigin};
+use crate::role::Role;
+
+/// A sender of signals to many by one kill(2), whom it named, and in which container: a pod's case is not another's.
+pub(super) type Crowd = (Key, i32, Option<SmolStr>);
+
+impl Gatherer {
+    /// The case of the kill(2) that also sent this signal.
+    pub(super) fn same_crowd(&self, crowd: Option<&Crowd>, at_ns: u64) -> Option<u64> {
+        let number = *self.crowds.get(crowd?)?;
+        let open = self.open.get(&number)?;
+        (at_ns.saturating_sub(open.last_signal_ns) <= ONE_DECISION_NS).then_some(number)
+    }
+
+    /// The case of the decision that also sent this signal.
+    pub(super) fn same_decision(&self, signal: &KillSignal) -> Option<u64> {
+        let sender = key(&signal.sender);
+        if is_teardown(signal) {
+            // The init's own death, or the case that its end began.
+            if let Some(number) = self.by_process.get(&sender) {
+                return Some(*number);
+            }
+        }
+        let number = self.latest?;
+        let open = self.open.get(&number)?;
+        let first = open.case.kill.as_ref()?;
+        let at_once = signal.boot_ns.saturating_sub(open.last_signal_ns) <= ONE_DECISION_NS;
+        if !at_once || key(&first.sender) != sender || first.origin != signal.origin {
+            return None;
+        }
+        let same_file = first.call == SenderCall::Write
+            && signal.call == SenderCall::Write
+            && first.written_file.is_some()
+            && first.written_file == signal.written_file;
+        let same_teardown = is_teardown(first) && is_teardown(signal);
+        let same_container = signal.origin != SignalOrigin::Kernel
+            && Role::of(&signal.sender) == Some(Role::Runtime)
+            && container(&signal.target).is_some_and(|id| Some(id) == container(&first.target));
+        (same_file || same_teardown || same_container).then_some(number)
+    }
+}
+
+fn container(process: &Process) -> Option<SmolStr> {
+    CgroupOwner::of(process.cgroups.path()?).container_id
+}
+
+/// Of a kill(2) that named more than one process.
+pub(super) fn crowd(signal: &KillSignal) -> Option<Crowd> {
+    let named = signal.kill_pid.filter(|pid| *pid <= 0)?;
+    Some((key(&signal.sender), named, container(&signal.target)))
+}
+
+/// Signals by which the end of a pid namespace's init takes the others along (kernel/pid_namespace.c,
+/// zap_pid_ns_processes).
+pub(crate) fn is_teardown(signal: &KillSignal) -> bool {
+    signal.origin == SignalOrigin::Kernel
+        && signal.sender.exiting
+        && signal.sender.namespaced_tgid == Some(1)
+        && signal.sender.tgid != 1
+        && signal.sender.tgid != signal.target.tgid
+}
