@@ -15,3 +15,4 @@ mod pages;
 mod service;
 mod slow_reader;
 mod stage;
+mod systemd;
