@@ -328,6 +328,9 @@ impl Gatherer {
             .or_else(|| self.same_crowd(crowd.as_ref(), signal.boot_ns))
             .or_else(|| self.same_decision(&signal));
         if let Some(number) = joined {
+            if let Some(crowd) = crowd.filter(|_| known.is_none()) {
+                self.crowds.put(crowd, number);
+            }
             self.by_process.insert(target, number);
             self.by_pid.insert(signal.target.tgid, number);
             self.remember_parents(&signal, number);

@@ -23,8 +23,9 @@ impl Gatherer {
         let sender = key(&signal.sender);
         if is_teardown(signal) {
             // The init's own death, or the case that its end began.
-            if let Some(number) = self.by_process.get(&sender) {
-                return Some(*number);
+            let own = self.by_process.get(&sender).copied();
+            if let Some(number) = own.or_else(|| self.echoed(&sender)) {
+                return Some(number);
             }
         }
         let number = self.latest?;
@@ -42,7 +43,25 @@ impl Gatherer {
         let same_container = signal.origin != SignalOrigin::Kernel
             && Role::of(&signal.sender) == Some(Role::Runtime)
             && container(&signal.target).is_some_and(|id| Some(id) == container(&first.target));
-        (same_file || same_teardown || same_container).then_some(number)
+        // timeout ends its child and then its process group.
+        let same_tree = crowd(signal).is_some()
+            && container(&signal.target) == container(&first.target)
+            && signal
+                .target_ancestors
+                .iter()
+                .any(|ancestor| (ancestor.tgid, ancestor.start_boot_ns) == key(&first.target));
+        (same_file || same_teardown || same_container || same_tree).then_some(number)
+    }
+
+    /// The case of a child, when the process ended because of it: a container's shell gives its child's 137 as its own
+    /// exit status, and its end takes the rest of the container along.
+    fn echoed(&self, process: &Key) -> Option<u64> {
+        let number = *self.parents.get(process)?;
+        let echoes = &self.open.get(&number)?.case.echoes;
+        echoes
+            .iter()
+            .any(|echo| key(&echo.process) == *process)
+            .then_some(number)
     }
 }
 

@@ -274,6 +274,77 @@ fn the_end_of_an_init_takes_its_namespace_along_in_one_case() {
     assert_eq!(cases[0].others.len(), 2);
 }
 
+fn child_of(parent: &Process, tgid: u32, comm: &str) -> (Process, Vec<Ancestor>) {
+    let parent = Ancestor {
+        tgid: parent.tgid,
+        start_boot_ns: parent.start_boot_ns,
+        ..Ancestor::default()
+    };
+    (process(tgid, comm), vec![parent])
+}
+
+#[test]
+fn an_init_that_passes_on_its_childs_137_takes_the_rest_along_in_the_same_case() {
+    let init = Process {
+        namespaced_tgid: Some(1),
+        ..process(40, "sh")
+    };
+    let play = |status: i32| {
+        let mut gatherer = Gatherer::new(ALL);
+        let (app, parents) = child_of(&init, 41, "app");
+        let mut kill = signal(9, process(2, "bash"), app.clone(), MS);
+        kill.target_ancestors = parents;
+        gatherer.take(Fact::Signal(Box::new(kill)), MS);
+        gatherer.take(Fact::Exit(Box::new(exit(app, 9, 2 * MS))), 2 * MS);
+        let mut cases = told(&mut gatherer, 2 * MS).len();
+        gatherer.take(
+            Fact::Exit(Box::new(exit(init.clone(), status << 8, 3 * MS))),
+            3 * MS,
+        );
+        let sender = Process {
+            exiting: true,
+            ..init.clone()
+        };
+        let rest = by_kernel(signal(9, sender, process(42, "helper"), 4 * MS));
+        gatherer.take(Fact::Signal(Box::new(rest)), 4 * MS);
+        let rest = gatherer.finish();
+        cases += rest
+            .iter()
+            .filter(|told| matches!(told, Told::New(_)))
+            .count();
+        cases
+    };
+    assert_eq!(play(137), 1);
+    // It ended for a reason of its own.
+    assert_eq!(play(1), 2);
+}
+
+#[test]
+fn whoever_ends_its_child_and_then_its_process_group_began_one_case() {
+    let timeout = process(50, "timeout");
+    let (shell, parents) = child_of(&timeout, 51, "sh");
+    let mut first = signal(9, timeout.clone(), shell.clone(), MS);
+    first.target_ancestors = parents;
+    first.kill_pid = Some(51);
+    let group = |tgid: u32| {
+        let (target, parents) = child_of(&shell, tgid, "sleep");
+        let mut signal = signal(9, timeout.clone(), target, 2 * MS);
+        signal.target_ancestors = parents;
+        signal.kill_pid = Some(0);
+        Fact::Signal(Box::new(signal))
+    };
+    let mut gatherer = Gatherer::new(ALL);
+    gatherer.take(Fact::Signal(Box::new(first)), MS);
+    for tgid in [53, 52] {
+        gatherer.take(group(tgid), 2 * MS);
+    }
+    let cases = gatherer.finish();
+    assert!(
+        matches!(cases.as_slice(), [Told::New(case)] if case.others.len() == 2),
+        "{cases:?}"
+    );
+}
+
 #[test]
 fn an_init_that_ends_by_itself_begins_one_case() {
     let mut gatherer = Gatherer::new(ALL);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cgroup_path::{CgroupOwner, Level};
 use crate::fact::{Exit, KillSignal};
-use crate::gather::Case;
+use crate::gather::{Case, is_teardown};
 use crate::incident::{Cite, Finding, Incident, Killer, Severity, Value};
 use crate::size::{human, percent};
 
@@ -156,7 +156,9 @@ fn went_along(case: &Case, found: &mut Vec<Finding>) {
     };
     let mut others: Vec<&KillSignal> = Vec::new();
     for other in &case.others {
-        let new = other.target.tgid != kill.target.tgid
+        // A report names its own victims, but not those whom the end of a pid namespace's init took along afterwards.
+        let new = (case.report.is_none() || is_teardown(other))
+            && other.target.tgid != kill.target.tgid
             && !others
                 .iter()
                 .any(|one| one.target.tgid == other.target.tgid);
@@ -164,7 +166,7 @@ fn went_along(case: &Case, found: &mut Vec<Finding>) {
             others.push(other);
         }
     }
-    if others.is_empty() || case.report.is_some() {
+    if others.is_empty() {
         return;
     }
     let names: Vec<String> = others
@@ -189,7 +191,7 @@ fn went_along(case: &Case, found: &mut Vec<Finding>) {
             "One call of kill(2) named them all: a process group, or every process."
         } else {
             "They did nothing: their deaths belong to the same decision (the end of their pid namespace's first process, their \
-             cgroup, or their container)."
+             process group, their cgroup, or their container)."
         },
         vec![("others", integer(others.len() as u64))],
         others
