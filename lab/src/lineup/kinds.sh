@@ -8,7 +8,7 @@ kind_container_limit() {
 kind_pod_limit() {
   CTR2=$(container_path "$POD_UID" "$CID2")
   group "$CTR" && group "$CTR2" && limit "$POD" 64 || return 1
-  "$HOG" cgroup "$MEM$CTR2" anon 8 say "$D/ready" sleep 3600 &
+  "$HOG" cgroup "$MEM$CTR2" anon 8 say "$D/ready" wait "$D/over" exit 0 &
   ready && container anon 96 && gone "$INIT"
 }
 kind_ancestor_limit() {
@@ -18,7 +18,7 @@ kind_ancestor_limit() {
   group "$CTR" && group "$CTR2" || return 1
   if [ "$V" = 2 ]; then limit "$ROOT/of-$RUN/kubepods.slice" 64; else limit "$ROOT/of-$RUN/kubepods" 64; fi
   container anon 44 say "$D/ready" sleep 3600 && ready || return 1
-  "$HOG" cgroup "$MEM$CTR2" anon 24 sleep 3600 &
+  "$HOG" cgroup "$MEM$CTR2" anon 24 wait "$D/over" exit 0 &
   gone "$INIT"
 }
 kind_group_kill() {
@@ -29,7 +29,7 @@ kind_global() {
   group "$CTR" && container adj 1000 anon 2048 && gone "$INIT"
 }
 kind_sysrq_f() {
-  group "$CTR" && container adj 1000 anon 48 say "$D/ready" sleep 3600 && ready || return 1
+  group "$CTR" && container adj 1000 anon 48 say "$D/ready" wait "$D/over" exit 0 && ready || return 1
   echo f > /proc/sysrq-trigger
   gone "$INIT"
 }
