@@ -22,7 +22,10 @@ pub(crate) struct Scene<'a> {
     /// Who died: all that the kill lines name.
     pub(crate) victims: Vec<&'a Victim>,
     /// Whom the kernel had chosen, and spared for a child of it.
-    pub(crate) spared: Option<&'a Victim>,
+    /// With it: whether the one that was announced may as well be a thread of the one that died.
+    pub(crate) spared: Option<(&'a Victim, bool)>,
+    /// The thread of the victim that was announced in its place.
+    pub(crate) chosen_thread: Option<&'a Victim>,
     /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
     victim_pids: Vec<u32>,
     /// The victim's row in the task table.
@@ -59,7 +62,13 @@ impl<'a> Scene<'a> {
         context: &'a Context<'a>,
         history: &'a [PastKill],
     ) -> Self {
-        let (spared, victims) = killed_and_spared(report);
+        let (announced, victims) = killed_and_announced(report);
+        let (spared, chosen_thread) = match announced {
+            Some((announced, Announced::Thread)) => (None, Some(announced)),
+            Some((announced, Announced::Parent)) => (Some((announced, false)), None),
+            Some((announced, Announced::ParentOrThread)) => (Some((announced, true)), None),
+            None => (None, None),
+        };
         let victim = victims
             .iter()
             .find(|victim| !victim.shares_memory)
@@ -88,6 +97,7 @@ impl<'a> Scene<'a> {
             victim,
             victims,
             spared,
+            chosen_thread,
             victim_pids,
             victim_task: None,
             victim_path,
@@ -291,21 +301,40 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Before 5.1 a child with memory of its own died in place of the process that was chosen and announced: then only the
-/// child has a kill line. `oom_kill_process`, mm/oom_kill.c.
-fn killed_and_spared(report: &OomReport) -> (Option<&Victim>, Vec<&Victim>) {
+/// What the process that was announced is to the one that died.
+enum Announced {
+    /// Before 5.1 a child with memory of its own died in place of the process that was chosen: then only the child has a
+    /// kill line. `oom_kill_process`, mm/oom_kill.c.
+    Parent,
+    /// Before 5.3 the threads of a cgroup were looked through as processes are, and 3.x did so on the whole machine; the
+    /// kill line names the process, and so does the table.
+    Thread,
+    ParentOrThread,
+}
+
+fn killed_and_announced(report: &OomReport) -> (Option<(&Victim, Announced)>, Vec<&Victim>) {
     let killed: Vec<&Victim> = report
         .victims
         .iter()
         .filter(|victim| !victim.announced_only)
         .collect();
-    match killed.is_empty() {
-        true => (None, report.victims.iter().collect()),
-        false => (
-            report.victims.iter().find(|victim| victim.announced_only),
-            killed,
-        ),
+    if killed.is_empty() {
+        return (None, report.victims.iter().collect());
     }
+    let announced = report.victims.iter().find(|victim| victim.announced_only);
+    let listed = |pid: u32| report.tasks.iter().any(|task| task.pid == pid);
+    let announced = announced.map(|announced| {
+        let what = match (
+            listed(announced.pid),
+            killed.iter().any(|victim| listed(victim.pid)),
+        ) {
+            (true, _) => Announced::Parent,
+            (false, true) => Announced::Thread,
+            (false, false) => Announced::ParentOrThread,
+        };
+        (announced, what)
+    });
+    (announced, killed)
 }
 
 /// x86 has one page size. Its kernels show themselves by their release, or by the names of their entry points

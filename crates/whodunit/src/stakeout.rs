@@ -383,7 +383,8 @@ impl Stakeout {
             Told::More(case) => (case, false),
         };
         let incident = self.incident(&case);
-        if new {
+        // Only the OOM killer's kills are asked for again: others are no growth and no storm.
+        if new && case.report.is_some() {
             self.ledger.add(&incident);
         }
         sink(Seen {
@@ -407,7 +408,11 @@ impl Stakeout {
             .as_deref()
             .map(|report| {
                 let key = whodunit_case::assemble::container_key(report);
-                self.ledger.history(key.as_deref())
+                let mut history = self.ledger.history(key.as_deref());
+                // Told once more, a kill is not its own predecessor.
+                history
+                    .retain(|past| past.boot_us.is_none() || past.boot_us != report.time.boot_us);
+                history
             })
             .unwrap_or_default();
         // What happened before the watch began no tracepoint can have seen.

@@ -54,11 +54,47 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
-/// A child died in place of the process that was chosen.
+/// A child died in place of the process that was chosen, or a thread was chosen.
 fn sacrificed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let (Some(victim), Some(spared)) = (scene.victim, scene.spared) else {
+    if let (Some(victim), Some(thread)) = (scene.victim, scene.chosen_thread) {
+        found.push(
+            finding(
+                "thread-chosen",
+                Severity::Info,
+                format!(
+                    "The kernel announced {} (pid {}), a thread of {} (pid {})",
+                    thread.comm, thread.pid, victim.comm, victim.pid
+                ),
+                "Kernels before 5.3 look through all threads of a cgroup; the table lists processes only. A thread dies with its process.",
+            )
+            .number("thread_pid", u64::from(thread.pid))
+            .text("thread_comm", thread.comm.as_str())
+            .number("victim_pid", u64::from(victim.pid))
+            .cite(scene, [thread.lines.first().copied(), scene.kill_line()]),
+        );
+    }
+    let (Some(victim), Some((spared, may_be_thread))) = (scene.victim, scene.spared) else {
         return;
     };
+    if may_be_thread {
+        found.push(
+            finding(
+                "child-sacrificed-or-thread-chosen",
+                Severity::Info,
+                format!(
+                    "{} (pid {}) was announced, {} (pid {}) was killed: its child, or the process that it is a thread of",
+                    spared.comm, spared.pid, victim.comm, victim.pid
+                ),
+                "Kernels before 5.1 kill a child that has memory of its own instead of the process they chose; those before 5.3 also \
+                 announce a thread and kill its process. The task table, which would tell, is not in the log.",
+            )
+            .text("chosen_comm", spared.comm.as_str())
+            .number("chosen_pid", u64::from(spared.pid))
+            .number("victim_pid", u64::from(victim.pid))
+            .cite(scene, [spared.lines.first().copied(), scene.kill_line()]),
+        );
+        return;
+    }
     found.push(
         finding(
             "child-sacrificed",

@@ -32,9 +32,13 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
         )
     } else {
         let child = match scene.spared {
-            Some(parent) => format!(
+            Some((parent, false)) => format!(
                 ", a child of {} (pid {}), in its place,",
                 parent.comm, parent.pid
+            ),
+            Some((announced, true)) => format!(
+                ", where {} (pid {}) had been announced, its parent or a thread of it,",
+                announced.comm, announced.pid
             ),
             None => String::new(),
         };

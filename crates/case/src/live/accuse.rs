@@ -150,6 +150,11 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
             _ => {}
         }
     }
+    // In a command that was brought in, too: a probe's `timeout` ends what it started.
+    // A shell that a person types into is a person, also where it kills its own child.
+    if chain.above_target && !cgroup_kill && !is_interactive_shell(sender) {
+        return with(Killer::ApplicationParent, Confidence::Certain);
+    }
     if chain.by_exec || chain.into.is_some() {
         return if cgroup_kill {
             with(Killer::KernelCgroupKill, Confidence::Certain)
@@ -159,10 +164,6 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
     }
     if cgroup_kill {
         return with(Killer::KernelCgroupKill, Confidence::Certain);
-    }
-    // A shell that a person types into is a person, also where it kills its own child.
-    if chain.above_target && !is_interactive_shell(sender) {
-        return with(Killer::ApplicationParent, Confidence::Certain);
     }
     if chain.inside && chain.same_place {
         return with(Killer::ApplicationParent, Confidence::Certain);
