@@ -21,11 +21,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) victim: Option<&'a Victim>,
     /// Who died: all that the kill lines name.
     pub(crate) victims: Vec<&'a Victim>,
-    /// Whom the kernel had chosen, and spared for a child of it.
-    /// With it: whether the one that was announced may as well be a thread of the one that died.
-    pub(crate) spared: Option<(&'a Victim, bool)>,
-    /// The thread of the victim that was announced in its place.
-    pub(crate) chosen_thread: Option<&'a Victim>,
+    /// Whom the kernel had announced, where another one has the kill line.
+    pub(crate) announced: Option<(&'a Victim, Announced)>,
     /// Pids of all victims, sorted: a group kill can have as many victims as the table has rows.
     victim_pids: Vec<u32>,
     /// The victim's row in the task table.
@@ -63,12 +60,6 @@ impl<'a> Scene<'a> {
         history: &'a [PastKill],
     ) -> Self {
         let (announced, victims) = killed_and_announced(report);
-        let (spared, chosen_thread) = match announced {
-            Some((announced, Announced::Thread)) => (None, Some(announced)),
-            Some((announced, Announced::Parent)) => (Some((announced, false)), None),
-            Some((announced, Announced::ParentOrThread)) => (Some((announced, true)), None),
-            None => (None, None),
-        };
         let victim = victims
             .iter()
             .find(|victim| !victim.shares_memory)
@@ -96,8 +87,7 @@ impl<'a> Scene<'a> {
             history,
             victim,
             victims,
-            spared,
-            chosen_thread,
+            announced,
             victim_pids,
             victim_task: None,
             victim_path,
@@ -301,14 +291,16 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What the process that was announced is to the one that died.
-enum Announced {
+/// What the one that was announced is to the one that died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
     /// Before 5.1 a child with memory of its own died in place of the process that was chosen: then only the child has a
     /// kill line. `oom_kill_process`, mm/oom_kill.c.
     Parent,
     /// Before 5.3 the threads of a cgroup were looked through as processes are, and 3.x did so on the whole machine; the
     /// kill line names the process, and so does the table.
     Thread,
+    /// No table tells.
     ParentOrThread,
 }
 

@@ -5,7 +5,7 @@ use oom_report::kernel_version::KernelVersion;
 use oom_report::report::Task;
 
 use crate::incident::{Finding, Severity};
-use crate::scene::Scene;
+use crate::scene::{Announced, Scene};
 use crate::size::{grouped, human, percent};
 
 use super::{finding, kubernetes, name_some};
@@ -56,42 +56,43 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 
 /// A child died in place of the process that was chosen, or a thread was chosen.
 fn sacrificed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    if let (Some(victim), Some(thread)) = (scene.victim, scene.chosen_thread) {
+    let (Some(victim), Some((announced, what))) = (scene.victim, scene.announced) else {
+        return;
+    };
+    if what == Announced::Thread {
         found.push(
             finding(
                 "thread-chosen",
                 Severity::Info,
                 format!(
                     "The kernel announced {} (pid {}), a thread of {} (pid {})",
-                    thread.comm, thread.pid, victim.comm, victim.pid
+                    announced.comm, announced.pid, victim.comm, victim.pid
                 ),
                 "Kernels before 5.3 look through all threads of a cgroup; the table lists processes only. A thread dies with its process.",
             )
-            .number("thread_pid", u64::from(thread.pid))
-            .text("thread_comm", thread.comm.as_str())
+            .number("thread_pid", u64::from(announced.pid))
+            .text("thread_comm", announced.comm.as_str())
             .number("victim_pid", u64::from(victim.pid))
-            .cite(scene, [thread.lines.first().copied(), scene.kill_line()]),
+            .cite(scene, [announced.lines.first().copied(), scene.kill_line()]),
         );
-    }
-    let (Some(victim), Some((spared, may_be_thread))) = (scene.victim, scene.spared) else {
         return;
-    };
-    if may_be_thread {
+    }
+    if what == Announced::ParentOrThread {
         found.push(
             finding(
                 "child-sacrificed-or-thread-chosen",
                 Severity::Info,
                 format!(
                     "{} (pid {}) was announced, {} (pid {}) was killed: its child, or the process that it is a thread of",
-                    spared.comm, spared.pid, victim.comm, victim.pid
+                    announced.comm, announced.pid, victim.comm, victim.pid
                 ),
                 "Kernels before 5.1 kill a child that has memory of its own instead of the process they chose; those before 5.3 also \
                  announce a thread and kill its process. The task table, which would tell, is not in the log.",
             )
-            .text("chosen_comm", spared.comm.as_str())
-            .number("chosen_pid", u64::from(spared.pid))
+            .text("chosen_comm", announced.comm.as_str())
+            .number("chosen_pid", u64::from(announced.pid))
             .number("victim_pid", u64::from(victim.pid))
-            .cite(scene, [spared.lines.first().copied(), scene.kill_line()]),
+            .cite(scene, [announced.lines.first().copied(), scene.kill_line()]),
         );
         return;
     }
@@ -101,22 +102,26 @@ fn sacrificed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             Severity::Notice,
             format!(
                 "{} (pid {}) was chosen; its child {} (pid {}) was killed in its place",
-                spared.comm, spared.pid, victim.comm, victim.pid
+                announced.comm, announced.pid, victim.comm, victim.pid
             ),
             "Kernels before 5.1 kill a child that has memory of its own instead of the process they chose, to lose less work. The chosen \
              one lives on, and may be chosen again.",
         )
-        .text("chosen_comm", spared.comm.as_str())
-        .number("chosen_pid", u64::from(spared.pid))
+        .text("chosen_comm", announced.comm.as_str())
+        .number("chosen_pid", u64::from(announced.pid))
         .number("victim_pid", u64::from(victim.pid))
-        .cite(scene, [spared.lines.first().copied(), scene.kill_line()]),
+        .cite(scene, [announced.lines.first().copied(), scene.kill_line()]),
     );
 }
 
 /// The kernel's choice against the one computed from the table.
 fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     // Whom the kernel chose is not who died: the choice is told by the finding above.
-    let Some(victim) = scene.victim.filter(|_| scene.spared.is_none()) else {
+    let Some(victim) = scene.victim.filter(|_| {
+        scene
+            .announced
+            .is_none_or(|(_, what)| what == Announced::Thread)
+    }) else {
         return;
     };
     let killable = || {

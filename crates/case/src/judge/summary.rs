@@ -5,7 +5,7 @@ use oom_report::report::Outcome;
 use crate::cgroup_path::Level;
 use crate::findings::{Shortage, shortage};
 use crate::incident::Killer;
-use crate::scene::{Scene, whom};
+use crate::scene::{Announced, Scene, whom};
 use crate::size::human;
 
 pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
@@ -31,16 +31,16 @@ pub(super) fn summary(scene: &Scene<'_>, killer: Killer) -> String {
             victim.comm, victim.pid
         )
     } else {
-        let child = match scene.spared {
-            Some((parent, false)) => format!(
+        let child = match scene.announced {
+            Some((parent, Announced::Parent)) => format!(
                 ", a child of {} (pid {}), in its place,",
                 parent.comm, parent.pid
             ),
-            Some((announced, true)) => format!(
+            Some((announced, Announced::ParentOrThread)) => format!(
                 ", where {} (pid {}) had been announced, its parent or a thread of it,",
                 announced.comm, announced.pid
             ),
-            None => String::new(),
+            Some((_, Announced::Thread)) | None => String::new(),
         };
         format!(
             "The kernel killed {} (pid {}){child}{place} {reason}",
