@@ -342,6 +342,7 @@ impl Draft {
             KernelLine::Outcome(outcome) => {
                 let index = self.keep(frame, number);
                 self.report.outcomes.push((*outcome, index));
+                self.note_panic(*outcome, frame.text);
                 if *outcome != Outcome::SysrqIgnored && self.stage < Stage::Killed {
                     self.stage = Stage::Decision;
                 }

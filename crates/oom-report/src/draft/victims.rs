@@ -179,6 +179,17 @@ impl Draft {
         }
     }
 
+    /// A panic whose words say that the whole machine was short (check_panic_on_oom and out_of_memory, mm/oom_kill.c);
+    /// a `compulsory` one may be of a cgroup.
+    pub(super) fn note_panic(&mut self, outcome: Outcome, text: &[u8]) {
+        let of_machine = [b"system-wide".as_slice(), b"no killable"]
+            .iter()
+            .any(|words| crate::cursor::contains(text, words));
+        if outcome == Outcome::Panic && of_machine && self.cause == Cause::Unsaid {
+            self.cause = Cause::Machine;
+        }
+    }
+
     /// Whether a kill line's own words contradict what is known of this report.
     pub(crate) fn contradicts(&self, cause: Cause) -> bool {
         match cause {

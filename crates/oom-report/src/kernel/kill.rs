@@ -135,13 +135,7 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
     }
     let whole = line.task.is_some();
     if tail.eat(b",nodemask=") {
-        let value = Cursor(tail.0).until(b",cpuset=");
-        line.nodemask = value;
-        tail = Cursor(
-            tail.0
-                .get(value.map_or(tail.0.len(), <[u8]>::len)..)
-                .unwrap_or_default(),
-        );
+        line.nodemask = take_nodemask(&mut tail);
     }
     if tail.eat(b",cpuset=") {
         let mut after = tail;
@@ -179,6 +173,32 @@ fn read_constraint(rest: &[u8], cut: bool) -> Option<ConstraintLine<'_>> {
         }
     }
     Some(line)
+}
+
+/// `(null)` or a list of numbers, and leaves the comma behind it. Without CONFIG_CPUSETS no `cpuset=` follows
+/// (cpuset_print_current_mems_allowed is empty then), so the value shows its own end.
+fn take_nodemask<'a>(tail: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let mut own = *tail;
+    let value = if own.eat(b"(null)") {
+        b"(null)"
+    } else {
+        let list = own.take_while(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b',');
+        let list = list.strip_suffix(b",").unwrap_or(list);
+        own = Cursor(tail.0.get(list.len()..)?);
+        list
+    };
+    if !value.is_empty() && own.0.starts_with(b",") {
+        *tail = own;
+        return Some(value);
+    }
+    // Masked by somebody, or cut.
+    let value = Cursor(tail.0).until(b",cpuset=");
+    *tail = Cursor(
+        tail.0
+            .get(value.map_or(tail.0.len(), <[u8]>::len)..)
+            .unwrap_or_default(),
+    );
+    value
 }
 
 /// `N (comm)` where `end` must follow the closing bracket. The comm may hold brackets and anything else, so the last
@@ -346,18 +366,31 @@ fn read_reaper(rest: &[u8]) -> Option<KernelLine<'_>> {
 fn read_outcome(text: &[u8]) -> Option<Outcome> {
     if text.starts_with(b"Out of memory and no killable processes") {
         Some(Outcome::NoKillableProcesses)
-    } else if text.starts_with(b"System is deadlocked on memory") {
-        Some(Outcome::Deadlocked)
-    } else if text.starts_with(b"Kernel panic - not syncing: ") && contains(text, b"ut of memory") {
-        // `Out of memory: %s panic_on_oom is enabled`, `Out of memory: compulsory panic_on_oom is enabled`
-        if contains(text, b"panic_on_oom") {
-            Some(Outcome::Panic)
-        } else {
-            Some(Outcome::Deadlocked)
-        }
+    } else if let Some(panic) = panic_words(text) {
+        read_panic(panic)
     } else if contains(text, b"OOM request ignored") {
         Some(Outcome::SysrqIgnored)
     } else {
         None
+    }
+}
+
+/// What a panic says. 2.4 does not say that it does not sync.
+fn panic_words(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"Kernel panic - not syncing: ")
+        .or_else(|| text.strip_prefix(b"Kernel panic: "))
+}
+
+/// `Out of memory: system-wide panic_on_oom is enabled` (or `compulsory`), `out of memory. panic_on_oom is selected` (2.6),
+/// `Out of memory and no killable processes...` (before 4.19 the panic itself), `System is deadlocked on memory` (since).
+fn read_panic(panic: &[u8]) -> Option<Outcome> {
+    if panic.starts_with(b"System is deadlocked on memory") {
+        return Some(Outcome::Deadlocked);
+    }
+    let rest = panic.get(1..)?.strip_prefix(b"ut of memory")?;
+    if contains(rest, b"panic_on_oom") || rest.starts_with(b" and no killable processes") {
+        Some(Outcome::Panic)
+    } else {
+        Some(Outcome::Deadlocked)
     }
 }

@@ -203,7 +203,8 @@ pub(crate) fn fields(line: &[u8], unit: &[u8], cut: bool) -> NamedValues {
         let whole = if unit.is_empty() {
             cursor.0.is_empty() && !cut
         } else {
-            cursor.0 == unit
+            // `reserved_highatomic:%luKB` (show_free_areas) has its unit in capitals.
+            cursor.0.eq_ignore_ascii_case(unit)
         };
         if whole {
             values.push((text(name), value));

@@ -11,6 +11,7 @@ mod line_forms;
 mod old_kernels;
 mod properties;
 mod reported;
+mod short_lines;
 mod wrapped;
 
 use oom_report::report::OomReport;

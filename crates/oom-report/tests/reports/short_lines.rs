@@ -1,0 +1,111 @@
+//! Lines that say less than most kernels do, or that stand without the rest of their report. Written by hand from the
+//! format strings of mm/oom_kill.c and mm/show_mem.c, after reports that people published.
+
+use oom_report::report::{Outcome, Scope};
+
+use crate::{scan, scan_one};
+
+/// Without CONFIG_CPUSETS `cpuset_print_current_mems_allowed` prints nothing.
+#[test]
+fn a_kernel_without_cpusets_names_its_cgroups_all_the_same() {
+    for (nodemask, found) in [("(null)", None), ("0-1,3", Some("0-1,3"))] {
+        let report = scan_one(
+            format!(
+                "stress invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0\n\
+                 oom-kill:constraint=CONSTRAINT_NONE,nodemask={nodemask},oom_memcg=/foo,task_memcg=/foo/bar,task=stress,pid=210,uid=0\n\
+                 Memory cgroup out of memory: Killed process 210 (stress) total-vm:265768kB, anon-rss:0kB, file-rss:224kB, shmem-rss:0kB\n"
+            )
+            .as_bytes(),
+        );
+        let memcg = report.memcg.as_ref().unwrap();
+        assert_eq!(memcg.path.as_deref(), Some("/foo"));
+        assert_eq!(memcg.victim_path.as_deref(), Some("/foo/bar"));
+        assert_eq!(report.scope, Some(Scope::Memcg));
+        let victim = &report.victims[0];
+        assert_eq!((victim.pid, victim.uid), (210, Some(0)));
+        let nodemask = report.trigger.and_then(|trigger| trigger.nodemask);
+        assert_eq!(nodemask.as_deref(), found);
+    }
+    let report = scan_one(
+        b"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),global_oom,task_memcg=/,task=oom-torture,pid=5701,uid=0\n\
+          Out of memory: Killed process 5701 (oom-torture) total-vm:4220kB, anon-rss:84kB, file-rss:0kB, shmem-rss:0kB\n",
+    );
+    assert_eq!(report.scope, Some(Scope::Global));
+    assert_eq!(report.memcg.unwrap().victim_path.as_deref(), Some("/"));
+}
+
+/// A cgroup may have the words of the missing keys in its name.
+#[test]
+fn a_cgroup_named_like_a_cpuset_is_no_cpuset() {
+    let path = "/a,cpuset=b,mems_allowed=0";
+    let report = scan_one(
+        format!(
+            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg={path},task_memcg={path},task=x,pid=7,uid=0\n"
+        )
+        .as_bytes(),
+    );
+    let memcg = report.memcg.as_ref().unwrap();
+    assert_eq!(memcg.path.as_deref(), Some(path));
+    assert_eq!(memcg.victim_path.as_deref(), Some(path));
+}
+
+#[test]
+fn the_reserve_with_its_unit_in_capitals() {
+    let report = scan_one(
+        b"[   10.000001] app invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+          [   10.000002] Mem-Info:\n\
+          [   10.000003] Node 0 DMA free:12832kB boost:0kB min:316kB low:392kB high:468kB reserved_highatomic:2048KB active_anon:12kB\n",
+    );
+    let zone = &report.system.as_ref().unwrap().zones[0];
+    assert_eq!(zone.fields_kib.get("reserved_highatomic"), Some(2048));
+    assert_eq!(zone.fields_kib.get("active_anon"), Some(12));
+}
+
+#[test]
+fn a_panic_without_its_report_is_told() {
+    for (text, scope) in [
+        (
+            "Out of memory and no killable processes...",
+            Some(Scope::Global),
+        ),
+        (
+            "Out of memory: system-wide panic_on_oom is enabled",
+            Some(Scope::Global),
+        ),
+        ("Out of memory: compulsory panic_on_oom is enabled", None),
+        ("out of memory. panic_on_oom is selected", None),
+    ] {
+        for lead in ["Kernel panic - not syncing: ", "Kernel panic: "] {
+            let log = format!(
+                "[   74.699457] {lead}{text}\n[   74.699458] \n[   74.708550] CPU: 0 PID: 65 Comm: loader Not tainted 4.1.18 #1\n\
+                 [   74.800000] ---[ end {lead}{text}\n"
+            );
+            let report = scan_one(log.as_bytes());
+            assert_eq!(report.outcomes[0].0, Outcome::Panic, "{lead}{text}");
+            assert_eq!(report.outcomes.len(), 1, "{lead}{text}");
+            assert_eq!(report.scope, scope, "{lead}{text}");
+        }
+    }
+    assert_eq!(
+        scan(b"Kernel panic - not syncing: Attempted to kill init!\n"),
+        []
+    );
+}
+
+/// Since 4.19 the panic follows a line of its own.
+#[test]
+fn the_panic_of_a_deadlocked_system_is_part_of_the_report() {
+    let report = scan_one(
+        b"[    1.000001] Out of memory and no killable processes...\n\
+          [    1.000002] Kernel panic - not syncing: System is deadlocked on memory\n",
+    );
+    let outcomes: Vec<_> = report
+        .outcomes
+        .iter()
+        .map(|(outcome, _)| *outcome)
+        .collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::NoKillableProcesses, Outcome::Deadlocked]
+    );
+}
