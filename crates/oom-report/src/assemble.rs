@@ -168,6 +168,7 @@ impl Assembler {
             }
             KernelLine::Reaped(reaped) => self.reaped(reaped, frame, number),
             KernelLine::ReapFailed { pid, comm } => {
+                self.conclude_chosen(*pid, frame);
                 if !self.with_victim(*pid, comm, frame, number, |victim| {
                     victim.reap_failed = true
                 }) {
@@ -438,6 +439,9 @@ impl Assembler {
         let at = match holder {
             Some(at) => at,
             None => {
+                if self.join_chosen(killed, frame, number) {
+                    return;
+                }
                 if self.is_repeated(
                     killed.pid,
                     killed.comm,
@@ -516,7 +520,8 @@ impl Assembler {
         if at >= self.drafts.len() {
             return;
         }
-        let draft = self.drafts.remove(at);
+        let mut draft = self.drafts.remove(at);
+        self.adopt_chosen(&mut draft);
         self.last_boot_us = draft.last_boot_us;
         if self.drafts.is_empty() {
             self.tangle = None;

@@ -6,7 +6,7 @@
 mod cgroup;
 mod finish;
 mod system;
-mod victims;
+pub(crate) mod victims;
 
 use smol_str::SmolStr;
 
@@ -46,6 +46,15 @@ pub(crate) enum Taken {
 /// How far the clock of lines that one processor prints may seem to go back.
 pub(crate) const BACK_US: u64 = 10_000;
 
+/// What a report says of who wrote a line like this.
+pub(crate) fn provenance(frame: &Frame<'_>) -> Provenance {
+    match frame.believed() {
+        Origin::Kernel => Provenance::Kernel,
+        Origin::KernelTag => Provenance::KernelTag,
+        Origin::Unverified | Origin::Other => Provenance::Unverified,
+    }
+}
+
 /// A report in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -84,11 +93,7 @@ impl Draft {
     /// An empty draft for the writer and time of `frame`.
     pub(crate) fn new(frame: &Frame<'_>, assumptions: &Assumptions) -> Self {
         let report = OomReport {
-            provenance: match frame.believed() {
-                Origin::Kernel => Provenance::Kernel,
-                Origin::KernelTag => Provenance::KernelTag,
-                Origin::Unverified | Origin::Other => Provenance::Unverified,
-            },
+            provenance: provenance(frame),
             time: assumptions.stamp(frame.boot_us, frame.time),
             node: frame
                 .host

@@ -1,5 +1,7 @@
 //! The victims of a draft: announced, killed, taken along, and given back where they turn out to be another report's.
 
+use smol_str::SmolStr;
+
 use super::{Draft, Stage};
 use crate::cursor::text;
 use crate::kernel::KernelLine;
@@ -9,11 +11,31 @@ use crate::report::{Doubt, LineIndex, OomReport, Outcome, Scope, Stamp, Trigger,
 impl Draft {
     /// The pid that the `oom-kill:` line names.
     pub(crate) fn chosen(&self) -> Option<u32> {
-        let (_, text) = self.report.text.get(self.report.constraint_line?)?;
-        match crate::kernel::read(text.as_bytes(), false) {
-            KernelLine::Constraint(line) => line.pid,
+        self.chosen_process().map(|chosen| chosen.0)
+    }
+
+    /// The pid, name and user that the `oom-kill:` line names.
+    fn chosen_process(&self) -> Option<(u32, Option<SmolStr>, Option<u32>)> {
+        let (_, line) = self.report.text.get(self.report.constraint_line?)?;
+        match crate::kernel::read(line.as_bytes(), false) {
+            KernelLine::Constraint(line) => Some((line.pid?, line.task.map(text), line.uid)),
             _ => None,
         }
+    }
+
+    /// Whom the `oom-kill:` line names, where no line says that it, another or nobody was killed.
+    pub(crate) fn chosen_only(&self) -> Option<Victim> {
+        if !self.report.victims.is_empty() || !self.report.outcomes.is_empty() {
+            return None;
+        }
+        let (pid, comm, uid) = self.chosen_process()?;
+        Some(Victim {
+            pid,
+            comm: comm.filter(|comm| !comm.is_empty())?,
+            uid,
+            lines: self.report.constraint_line.into_iter().collect(),
+            ..Victim::default()
+        })
     }
 
     /// Adds the process that a `Kill process` line announces.
@@ -256,7 +278,8 @@ impl Draft {
     }
 }
 
-fn fill(victim: &mut Victim, killed: &Killed<'_>) {
+/// Fills in what the kill line says.
+pub(crate) fn fill(victim: &mut Victim, killed: &Killed<'_>) {
     victim.uid = killed.uid;
     victim.total_vm_kib = killed.total_vm_kib;
     victim.anon_rss_kib = killed.anon_rss_kib;

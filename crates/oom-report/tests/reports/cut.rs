@@ -77,7 +77,12 @@ fn a_report_without_its_kill_line_says_so() {
     let until = CONTAINER_LIMIT.find("Memory cgroup out of memory").unwrap();
     let log = &CONTAINER_LIMIT[..CONTAINER_LIMIT[..until].rfind('\n').unwrap() + 1];
     let report = scan_one(log.as_bytes());
-    assert_eq!(report.victims, []);
+    // The `oom-kill:` line names whom the kernel chose, and no sizes.
+    let victim = &report.victims[0];
+    assert_eq!(
+        (report.victims.len(), victim.pid, victim.anon_rss_kib),
+        (1, 11595, None)
+    );
     assert_eq!(report.missing, [Missing::KillLine]);
     assert_eq!(report.trigger.unwrap().pid, Some(11595));
 }

@@ -1,7 +1,7 @@
 //! Lines that say less than most kernels do, or that stand without the rest of their report. Written by hand from the
 //! format strings of mm/oom_kill.c and mm/show_mem.c, after reports that people published.
 
-use oom_report::report::{Outcome, Scope};
+use oom_report::report::{Missing, Outcome, Scope};
 
 use crate::{scan, scan_one};
 
@@ -108,4 +108,73 @@ fn the_panic_of_a_deadlocked_system_is_part_of_the_report() {
         outcomes,
         [Outcome::NoKillableProcesses, Outcome::Deadlocked]
     );
+}
+
+const CHOSEN: &str = "[   10.000001] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=psi agent,pid=243,uid=1000\n";
+const KILL: &str = "Memory cgroup out of memory: Killed process 243 (psi agent) total-vm:9000kB, anon-rss:8000kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:40kB oom_score_adj:5\n";
+
+#[test]
+fn whom_the_kernel_chose_is_known_without_the_kill_line() {
+    let report = scan_one(CHOSEN.as_bytes());
+    let victim = &report.victims[0];
+    assert_eq!(
+        (victim.pid, victim.comm.as_str(), victim.uid),
+        (243, "psi agent", Some(1000))
+    );
+    assert_eq!((victim.total_vm_kib, victim.anon_rss_kib), (None, None));
+    assert!(report.missing.contains(&Missing::KillLine));
+    assert_eq!(report.memcg.unwrap().victim_path.as_deref(), Some("/a/b"));
+    // The reaper's line is about the same death.
+    let reaper = "[   10.000009] oom_reaper: reaped process 243 (psi agent), now anon-rss:4kB, file-rss:0kB, shmem-rss:0kB\n";
+    let report = scan_one(format!("{CHOSEN}{reaper}").as_bytes());
+    assert_eq!(report.victims.len(), 1);
+    assert!(report.victims[0].reaped.is_some());
+}
+
+/// A kill line joins the report that named its process, however late, and names one victim only.
+#[test]
+fn the_kill_line_of_the_chosen_process_joins() {
+    let noise = "[   10.100000] usb 1-1: new device\n".repeat(600);
+    for (between, stamp) in [("", "[   10.000002] "), (noise.as_str(), "[   31.000000] ")] {
+        let report = scan_one(format!("{CHOSEN}{between}{stamp}{KILL}").as_bytes());
+        assert_eq!(report.victims.len(), 1);
+        let victim = &report.victims[0];
+        assert_eq!(
+            (victim.anon_rss_kib, victim.oom_score_adj),
+            (Some(8000), Some(5))
+        );
+        assert!(!report.missing.contains(&Missing::KillLine));
+        let (_, line) = report.text.get(victim.lines[0]).unwrap();
+        assert!(line.starts_with("Memory cgroup out of memory"));
+    }
+}
+
+/// A kill line that another writer quotes does not become part of the kernel's report.
+#[test]
+fn the_chosen_process_gets_no_kill_line_of_another_writer() {
+    let reports = scan(
+        format!("<6>{CHOSEN}<4>[   31.000000] usb 1-1: new device\nunstamped: {KILL}").as_bytes(),
+    );
+    assert_eq!(reports[0].victims[0].anon_rss_kib, None);
+}
+
+/// The same line twice, the kill only once: two chosen, one victim.
+#[test]
+fn a_process_is_no_victim_twice() {
+    let later = CHOSEN.replace("10.000001", "60.000001");
+    let kill = format!("[   10.000002] {KILL}");
+    let victims: usize = scan(format!("{CHOSEN}{kill}{later}").as_bytes())
+        .iter()
+        .map(|report| report.victims.len())
+        .sum();
+    assert_eq!(victims, 1);
+}
+
+#[test]
+fn nobody_is_chosen_where_the_kernel_says_so() {
+    let report = scan_one(
+        format!("{CHOSEN}[   10.000002] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n")
+            .as_bytes(),
+    );
+    assert_eq!(report.victims, []);
 }
