@@ -88,7 +88,7 @@ fn begins_form(line: &[u8], at: usize) -> bool {
     };
     if !matches!(
         before,
-        b' ' | b'\t' | b':' | b'|' | b']' | b'>' | b'-' | b',' | b'"' | b'=' | b')'
+        b' ' | b'\t' | b':' | b'|' | b']' | b'>' | b'-' | b',' | b'"' | b'\'' | b'`' | b'=' | b')'
     ) {
         return false;
     }
@@ -166,15 +166,7 @@ fn begins_text(line: &[u8]) -> Option<usize> {
         .strip_prefix(b"[")
         .and_then(|rest| rest.strip_suffix(b"]"))
         .is_some_and(is_bracket);
-    // `    "message": "`: an object that is printed over several lines.
-    let keyed = trimmed
-        .trim_ascii_start()
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\": \""))
-        .is_some_and(|key| {
-            (1..=24).contains(&key.len()) && key.iter().all(u8::is_ascii_alphanumeric)
-        });
-    if keyed {
+    if is_key(trimmed) || is_event(trimmed) || matches!(trimmed, b"`" | b"'" | b"\"") {
         return Some(at);
     }
     let most = match () {
@@ -183,4 +175,31 @@ fn begins_text(line: &[u8]) -> Option<usize> {
         () => 2,
     };
     (at > 0 && name.len() == trimmed.len() && words <= most).then_some(at)
+}
+
+/// `    "message": "`, `  message: "`: an object that is printed over several lines.
+fn is_key(trimmed: &[u8]) -> bool {
+    let key = trimmed.trim_ascii_start();
+    let quoted = key
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\": \""));
+    let plain = || {
+        key.strip_suffix(b": \"")
+            .or_else(|| key.strip_suffix(b": '"))
+    };
+    quoted.or_else(plain).is_some_and(|key| {
+        (1..=24).contains(&key.len()) && key.iter().all(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// What stands before the message of a Kubernetes event: its columns in `kubectl describe` and `kubectl get events`
+/// (node-problem-detector's reason for a kernel's kill is OOMKilling), or the note of one that came often.
+fn is_event(trimmed: &[u8]) -> bool {
+    let mut words = trimmed
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    trimmed.ends_with(b"(combined from similar events):")
+        || words.clone().count() <= 16
+            && words.any(|word| word == b"OOMKilling")
+            && memchr::memchr3(b'"', b'\'', b'`', trimmed).is_none()
 }

@@ -1,7 +1,7 @@
 //! Lines that say less than most kernels do, or that stand without the rest of their report. Written by hand from the
 //! format strings of mm/oom_kill.c and mm/show_mem.c, after reports that people published.
 
-use oom_report::report::{Missing, Outcome, Scope};
+use oom_report::report::{Missing, Outcome, Provenance, Scope};
 
 use crate::{scan, scan_one};
 
@@ -177,4 +177,47 @@ fn nobody_is_chosen_where_the_kernel_says_so() {
             .as_bytes(),
     );
     assert_eq!(report.victims, []);
+}
+
+/// What `kubectl describe node`, `kubectl get events` and its YAML show of the events of the node-problem-detector.
+#[test]
+fn kubernetes_events_quote_the_kernel() {
+    for lead in [
+        "  Warning  OOMKilling  7m59s                kernel-monitor  ",
+        "  Warning  OOMKilling  49m   kernel-monitor, gke-standard-cluster--non-preemptible-999a553f-jdz5  ",
+        "  Warning  OOMKilling  7m57s (x3 over 8m1s)  kernel-monitor  ",
+        "7m59s       Warning   OOMKilling   node/pool-1-7   ",
+        "Message:(combined from similar events): ",
+        "  message: \"",
+        "  message: '",
+        "message: ",
+        "`",
+    ] {
+        let report = scan_one(format!("{lead}{KILL}").as_bytes());
+        assert_eq!(report.victims[0].pid, 243, "{lead}");
+        assert_eq!(report.victims[0].anon_rss_kib, Some(8000), "{lead}");
+        assert_eq!(report.provenance, Provenance::Unverified, "{lead}");
+    }
+    // Here the form shows another writer, and there a person speaks.
+    for lead in [
+        "Oct 12 19:00:20 pool-1 node-problem-detector-startup.sh[3240]: I1012 19:00:20.884452    3240 log_monitor.go:160] New status generated: &{Source:kernel-monitor Events:[{Reason:OOMKilling Message:",
+        "we found this in the log of the machine today: ",
+    ] {
+        assert_eq!(scan(format!("{lead}{KILL}").as_bytes()), [], "{lead}");
+    }
+}
+
+#[test]
+fn a_line_in_backticks_is_a_line() {
+    for mark in ["`", "'"] {
+        let report = scan_one(
+            format!("{mark}[67664.932863] Out of memory: Kill process 19463 (cc1plus) score 81 or sacrifice child{mark}\n")
+                .as_bytes(),
+        );
+        assert_eq!(report.time.boot_us, Some(67_664_932_863));
+        assert_eq!(
+            (report.victims[0].pid, report.victims[0].score),
+            (19463, Some(81))
+        );
+    }
 }
