@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 /// One of these stands in every line that can begin a report. Every needle holds `oom`, `kil` or `Kil`: what [`sieve`]
 /// looks for.
-pub(crate) const NEEDLES: [&[u8]; 8] = [
+pub(crate) const NEEDLES: [&[u8]; 9] = [
     b"oom-kill",
     b"oom_reaper: ",
     b"oom_score_adj",
@@ -18,6 +18,7 @@ pub(crate) const NEEDLES: [&[u8]; 8] = [
     b"Kill",
     b"killable",
     b"killed as a r",
+    b": kill proces",
 ];
 
 /// What looks like a needle in the words of others, and stands in none of the kernel's: `Killing container` (kubelet),

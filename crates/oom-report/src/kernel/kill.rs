@@ -88,7 +88,8 @@ pub(crate) fn read(text: &[u8], cut: bool) -> Option<KernelLine<'_>> {
     let mut cursor = Cursor(text);
     let cause = if cursor.eat(b"Memory cgroup out of memory: ") {
         Cause::Memcg
-    } else if cursor.eat(b"Out of memory: ") {
+    // 2.4 and early 2.6 with a capital.
+    } else if cursor.eat(b"Out of memory: ") || cursor.eat(b"Out of Memory: ") {
         Cause::Machine
     } else if cursor.eat(b"Out of memory (oom_kill_allocating_task): ") {
         Cause::AllocatingTask
@@ -98,7 +99,8 @@ pub(crate) fn read(text: &[u8], cut: bool) -> Option<KernelLine<'_>> {
     if cursor.eat(b"Killed process ") {
         return read_killed(cursor, cause, cut);
     }
-    if cursor.eat(b"Kill process ") {
+    // `kill process N (c) score S or a child` (2.6.32 and others before 2.6.36)
+    if cursor.eat(b"Kill process ") || cause != Cause::Unsaid && cursor.eat(b"kill process ") {
         return read_announce(cursor, cause);
     }
     read_outcome(text).map(KernelLine::Outcome)
@@ -283,10 +285,8 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                     return None;
                 }
                 let killed = Killed {
-                    pid,
-                    comm,
-                    cause,
-                    cut: true,
+                    // 2.4 and early 2.6 print no sizes, and a full stop.
+                    cut: cut || rest.0.trim_ascii_end() != b".",
                     ..nothing(pid, comm, cause)
                 };
                 return Some(KernelLine::Killed(killed));

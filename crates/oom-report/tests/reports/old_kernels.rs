@@ -304,3 +304,26 @@ fn guesses_are_no_trace_where_there_may_be_better() {
     let whole = scan_one(format!("{log}{rest}").as_bytes());
     assert_eq!(whole.trigger.unwrap().stack, ["out_of_memory"]);
 }
+
+/// 2.6.32 (`oom_kill_process`), and long before (`__oom_kill_task`), which prints no sizes.
+#[test]
+fn kills_of_early_2_6() {
+    let report = scan_one(
+        b"[    5.786839] Out of memory: kill process 450 (plymouthd) score 38 or a child\n\
+          [    5.786841] Killed process 450 (plymouthd)\n",
+    );
+    let victim = &report.victims[0];
+    assert_eq!(
+        (victim.pid, victim.comm.as_str(), victim.score),
+        (450, "plymouthd", Some(38))
+    );
+    assert_eq!(report.victims.len(), 1);
+    assert_eq!(report.scope, Some(Scope::Global));
+    let report = scan_one(b"host kernel: Out of Memory: Killed process 2592 (mysql).\n");
+    let victim = &report.victims[0];
+    assert_eq!((victim.pid, victim.comm.as_str()), (2592, "mysql"));
+    assert_eq!(report.doubts, []);
+    assert_eq!(report.scope, Some(Scope::Global));
+    // A sentence of anybody's.
+    assert_eq!(scan(b"app: kill process 7 (x) score 3 or a child\n"), []);
+}
