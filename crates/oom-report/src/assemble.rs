@@ -5,6 +5,7 @@
 //! that could be either's are dropped and the victims kept.
 
 mod aftermath;
+mod announced;
 mod aside;
 mod boots;
 mod settle;
@@ -19,7 +20,8 @@ use crate::kernel::kill::{Cause, Killed};
 use crate::kernel::{self, KernelLine};
 use crate::report::{OomReport, Victim};
 use crate::time::Assumptions;
-use boots::{Boots, Moment};
+use announced::Remembered;
+use boots::Boots;
 use tangle::Tangle;
 
 pub(crate) use boots::{BANNER, is_banner};
@@ -37,8 +39,6 @@ const TRACE_GAP_US: u64 = 500_000;
 pub(crate) const PAUSE_US: u64 = 1_000_000;
 /// Finished reports that still wait for their reaper line.
 const WAITING: usize = 16;
-/// Victims remembered, to know a quoted kill line when it comes.
-const REMEMBERED: usize = 128;
 
 /// Counts of what was seen and not made a report of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,14 +71,6 @@ pub(crate) struct Assembler {
     /// The lines come from before a needle: any part of a report may open one.
     pub(crate) opening: bool,
     pub(crate) ignored: Ignored,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Remembered {
-    pid: u32,
-    comm: smol_str::SmolStr,
-    sizes: [Option<u64>; 2],
-    moment: Moment,
 }
 
 impl Assembler {
@@ -126,31 +118,7 @@ impl Assembler {
         match &line {
             KernelLine::Header(_) => self.begin(&line, frame, number, cut),
             KernelLine::Killed(killed) => self.killed(killed, frame, number),
-            KernelLine::Announce(announce) => {
-                let at = self.holder(frame).filter(|at| {
-                    self.draft(*at).is_some_and(|draft| {
-                        draft.stage < Stage::Killed && !draft.contradicts(announce.cause)
-                    })
-                });
-                if at.is_none()
-                    && self.is_repeated(announce.pid, announce.comm, [None, None], frame)
-                {
-                    self.ignored.repeated += 1;
-                    return;
-                }
-                let at = at.unwrap_or_else(|| self.open(frame));
-                if let Some(draft) = self.drafts.get_mut(at) {
-                    let index = draft.keep(frame, number);
-                    draft.announce(
-                        announce.pid,
-                        announce.comm,
-                        announce.score,
-                        announce.cause,
-                        index,
-                    );
-                }
-                self.remember(announce.pid, announce.comm, [None, None], frame);
-            }
+            KernelLine::Announce(announce) => self.announced(announce, frame, number),
             KernelLine::Sharing { pid, comm } => {
                 // Always about the victim just killed.
                 match self.holder(frame).filter(|at| {
@@ -396,6 +364,7 @@ impl Assembler {
         if self.tangle.is_some() {
             return self.killed_in_tangle(killed, frame, number);
         }
+        let sizes = [killed.total_vm_kib, killed.anon_rss_kib];
         let holder = self.holder(frame).filter(|at| {
             self.draft(*at).is_some_and(|draft| {
                 let in_group = draft
@@ -436,18 +405,21 @@ impl Assembler {
             self.entangle();
             return self.killed_in_tangle(killed, frame, number);
         }
+        let holder = match holder.filter(|at| self.draft(*at).is_some_and(|draft| draft.doubted)) {
+            // What announced it was a copy, too.
+            Some(at) if self.is_repeated(killed.pid, killed.comm, sizes, frame) => {
+                self.drafts.remove(at);
+                None
+            }
+            _ => holder,
+        };
         let at = match holder {
             Some(at) => at,
             None => {
                 if self.join_chosen(killed, frame, number) {
                     return;
                 }
-                if self.is_repeated(
-                    killed.pid,
-                    killed.comm,
-                    [killed.total_vm_kib, killed.anon_rss_kib],
-                    frame,
-                ) {
+                if self.is_repeated(killed.pid, killed.comm, sizes, frame) {
                     self.ignored.repeated += 1;
                     return;
                 }
@@ -462,15 +434,11 @@ impl Assembler {
             }
         };
         if let Some(draft) = self.drafts.get_mut(at) {
+            draft.doubted = false;
             let index = draft.keep(frame, number);
             draft.kill(killed, index);
         }
-        self.remember(
-            killed.pid,
-            killed.comm,
-            [killed.total_vm_kib, killed.anon_rss_kib],
-            frame,
-        );
+        self.remember(killed.pid, killed.comm, sizes, frame);
     }
 
     fn grow_impatient(&mut self) {
@@ -526,7 +494,10 @@ impl Assembler {
         if self.drafts.is_empty() {
             self.tangle = None;
         }
-        if !draft.is_oom() {
+        if draft.doubted {
+            self.ignored.repeated += 1;
+        }
+        if draft.doubted || !draft.is_oom() {
             return;
         }
         let report = draft.finish();
@@ -559,34 +530,5 @@ impl Assembler {
                 self.hand_out(report);
             }
         }
-    }
-
-    fn is_repeated(
-        &self,
-        pid: u32,
-        comm: &[u8],
-        sizes: [Option<u64>; 2],
-        frame: &Frame<'_>,
-    ) -> bool {
-        let comm = text(comm);
-        let moment = self.boots.moment(frame);
-        self.remembered.iter().any(|known| {
-            known.pid == pid
-                && known.comm == comm
-                && (sizes == [None, None] || known.sizes == sizes)
-                && known.moment.may_be_copies(&moment)
-        })
-    }
-
-    fn remember(&mut self, pid: u32, comm: &[u8], sizes: [Option<u64>; 2], frame: &Frame<'_>) {
-        if self.remembered.len() >= REMEMBERED {
-            self.remembered.pop_front();
-        }
-        self.remembered.push_back(Remembered {
-            pid,
-            comm: text(comm),
-            sizes,
-            moment: self.boots.moment(frame),
-        });
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Draft {
     pub(crate) pause_us: u64,
     /// What stood firm when another report began inside this one.
     pub(crate) firm: Option<Box<Draft>>,
+    /// It began with a line that may be a copy: nothing until a kill line follows that is none.
+    pub(crate) doubted: bool,
     /// The kill line came where more of the report was to come.
     killed_early: bool,
     columns: Option<Columns>,
@@ -115,6 +117,7 @@ impl Draft {
             last_boot_us: frame.boot_us,
             pause_us: 0,
             firm: None,
+            doubted: false,
             killed_early: false,
             columns: None,
             pids: Vec::new(),

@@ -45,6 +45,9 @@ pub(super) struct Boots {
 pub(super) struct Moment {
     ordinal: Option<u32>,
     boot_us: Option<u64>,
+    /// The line's stamps, whatever else it has.
+    stamp_us: Option<u64>,
+    time: RawTime,
 }
 
 impl Moment {
@@ -58,6 +61,15 @@ impl Moment {
                 (Some(one), Some(two)) => one.abs_diff(two) <= COPY_US,
                 _ => true,
             }
+    }
+
+    /// Whether lines of the two moments were printed at once, as far as their stamps show.
+    pub(super) fn is_same(&self, other: &Self) -> Option<bool> {
+        match (self.stamp_us, other.stamp_us) {
+            (Some(one), Some(two)) => Some(one.abs_diff(two) <= COPY_US),
+            // A second may hold several kills.
+            _ => self.time.is_apart(&other.time).then_some(false),
+        }
     }
 }
 
@@ -101,6 +113,8 @@ impl Boots {
                 machine.ordinal + u32::from(fell || machine.rebooted)
             }),
             boot_us,
+            stamp_us: frame.boot_us,
+            time: frame.time,
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod agreement;
+mod announced;
 mod boots;
 mod cut;
 mod followed;
