@@ -94,7 +94,8 @@ fn bracket(frame: &mut Frame<'_>) -> Option<Next> {
         frame.text = cursor.0;
         return Some(Next::Kernel);
     }
-    if stamp::relative(&mut cursor).is_some() {
+    if let Some(time) = stamp::relative(&mut cursor) {
+        frame.time = time;
         frame.framed = true;
         cursor.eat(b" ");
         frame.text = cursor.0;

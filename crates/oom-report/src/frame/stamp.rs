@@ -24,29 +24,42 @@ pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
         .checked_add(micros(fraction, width))
 }
 
-/// `[  +0.002367]` and `[Mar22 09:34]` (`dmesg --reltime`, `dmesg -H`): since the line before, or a minute. Neither tells
-/// when the line was printed.
-pub(super) fn relative(cursor: &mut Cursor<'_>) -> Option<()> {
+/// `[  +0.002367]` and `[Mar22 09:34]` (`dmesg --reltime`, `dmesg -H`): since the line before, which tells no time, or
+/// the minute, where it is another than the last line's.
+pub(super) fn relative(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     let mut ahead = *cursor;
     ahead.need(b"[")?;
     ahead.spaces();
+    let mut time = RawTime::None;
     if ahead.eat(b"+") {
         ahead.number()?;
         ahead.need(b".")?;
         ahead.number()?;
     } else {
         let name = ahead.take_while(|byte| !byte.is_ascii_digit() && byte != b' ' && byte != b']');
-        month(name)?;
+        let month = month(name)?;
         ahead.spaces();
-        ahead.number()?;
+        let day = ahead.number()?;
         ahead.need(b" ")?;
-        ahead.digits(2)?;
+        let hour = ahead.digits(2)?;
         ahead.need(b":")?;
-        ahead.digits(2)?;
+        let minute = ahead.digits(2)?;
+        if (1..=31).contains(&day) && hour < 24 && minute < 60 {
+            time = RawTime::Civil {
+                year: None,
+                month,
+                day: u8::try_from(day).ok()?,
+                hour: u8::try_from(hour).ok()?,
+                minute: u8::try_from(minute).ok()?,
+                second: 0,
+                nanosecond: 0,
+                offset_s: None,
+            };
+        }
     }
     ahead.need(b"]")?;
     *cursor = ahead;
-    Some(())
+    Some(time)
 }
 
 fn micros(fraction: u64, width: usize) -> u64 {

@@ -73,6 +73,25 @@ fn a_copy_is_no_second_report() {
     }
 }
 
+#[test]
+fn headers_minutes_apart_are_reports_with_their_times() {
+    let header = "app invoked oom-killer: gfp_mask=0x14000c0(GFP_KERNEL), nodemask=(null),  order=0, oom_score_adj=988\n";
+    let log: String = ["Jul29 23:40", "Jul29 23:46", "Jul30 00:24"]
+        .map(|minute| format!("[{minute}] {header}[  +0.000003] app cpuset=/ mems_allowed=0\n"))
+        .concat();
+    let times: Vec<_> = scan(log.as_bytes())
+        .iter()
+        .map(|report| report.time.wall.unwrap())
+        .map(|wall| (wall.timestamp.to_string(), wall.year_assumed))
+        .collect();
+    let expected = [
+        "2026-07-29T23:40:00Z",
+        "2026-07-29T23:46:00Z",
+        "2026-07-30T00:24:00Z",
+    ];
+    assert_eq!(times, expected.map(|time| (time.to_owned(), true)));
+}
+
 /// The part of the log that is copied may have other stamps there.
 #[test]
 fn a_copy_with_other_stamps_is_no_second_report() {

@@ -192,7 +192,7 @@ pub(super) const SHIPPED: &[Form] = &[
         name: "dmesg -H",
         provenance: Unverified,
         boot: false,
-        wall: None,
+        wall: WALL,
         node: None,
         line: |_, at, text| match at {
             0 => bytes(format!("[Nov24 05:00] {text}")),
