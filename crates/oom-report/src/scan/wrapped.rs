@@ -4,6 +4,7 @@
 //! the kernel's text does (the first time), or where the earlier ones were broken (from then on).
 
 use super::Scanner;
+use crate::cursor::Cursor;
 use crate::frame::{self, Frame, Origin};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::time::RawTime;
@@ -173,10 +174,19 @@ impl Scanner {
     }
 }
 
-/// `[29924.805968] `: a mail program puts a word that is longer than its line on the next one.
+/// `[29924.805968] `, `<6>[29924.805968] `: a mail program puts a word that is longer than its line on the next one.
 fn is_stamp_alone(line: &[u8]) -> bool {
-    let line = line.trim_ascii_end();
+    let line = after_priority(line.trim_ascii_end());
     line.starts_with(b"[") && line.ends_with(b"]") && line.len() >= 8 && line.contains(&b'.')
+}
+
+/// The line without the priority that `dmesg -r` and a serial console put before the stamp.
+fn after_priority(line: &[u8]) -> &[u8] {
+    let mut cursor = Cursor(line);
+    match (cursor.eat(b"<"), cursor.number(), cursor.eat(b">")) {
+        (true, Some(_), true) => cursor.0,
+        _ => line,
+    }
 }
 
 /// Start of the line before `start`, if that is a stamp and nothing else.
@@ -184,7 +194,8 @@ pub(super) fn stamp_before(bytes: &[u8], start: usize, floor: usize) -> Option<u
     let before = bytes.get(floor..start)?.strip_suffix(b"\n")?;
     let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     let text = piece(before.get(line..)?);
-    (text.starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text)).then_some(floor + line)
+    (after_priority(text).starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text))
+        .then_some(floor + line)
 }
 
 /// Whether a bare line is the start of one that the kernel ends otherwise.

@@ -142,23 +142,25 @@ fn a_kill_line_over_three_lines_is_whole() {
 #[test]
 fn a_stamp_alone_is_found_by_every_way_of_searching() {
     let noise = "[   99.000000] usb 1-1: new device\n".repeat(30);
-    let log = format!(
-        "{noise}[  100.500000] \noom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,\
+    for priority in ["", "<6>"] {
+        let log = format!(
+            "{noise}{priority}[  100.500000] \noom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,\
          global_oom,task_memcg=/,task=app,pid=9,uid=0\n"
-    );
-    let time = |scanner: &mut oom_report::Scanner, chunk: usize| {
-        let mut times = Vec::new();
-        for part in log.as_bytes().chunks(chunk) {
-            scanner.push(part, &mut |report| times.push(report.time.boot_us));
+        );
+        let time = |scanner: &mut oom_report::Scanner, chunk: usize| {
+            let mut times = Vec::new();
+            for part in log.as_bytes().chunks(chunk) {
+                scanner.push(part, &mut |report| times.push(report.time.boot_us));
+            }
+            scanner.finish(&mut |report| times.push(report.time.boot_us));
+            times
+        };
+        let assumptions = oom_report::Assumptions::default;
+        for chunk in [1, 13, 500, 100_000] {
+            let mut fast = oom_report::Scanner::new(assumptions());
+            assert_eq!(time(&mut fast, chunk), [Some(100_500_000)], "{chunk}");
+            let mut slow = oom_report::Scanner::line_by_line(assumptions());
+            assert_eq!(time(&mut slow, chunk), [Some(100_500_000)], "{chunk}");
         }
-        scanner.finish(&mut |report| times.push(report.time.boot_us));
-        times
-    };
-    let assumptions = oom_report::Assumptions::default;
-    for chunk in [1, 13, 500, 100_000] {
-        let mut fast = oom_report::Scanner::new(assumptions());
-        assert_eq!(time(&mut fast, chunk), [Some(100_500_000)], "{chunk}");
-        let mut slow = oom_report::Scanner::line_by_line(assumptions());
-        assert_eq!(time(&mut slow, chunk), [Some(100_500_000)], "{chunk}");
     }
 }
