@@ -50,11 +50,7 @@ impl Assembler {
         let Some(victim) = draft.chosen_only() else {
             return;
         };
-        if self
-            .remembered
-            .iter()
-            .any(|known| known.pid == victim.pid && known.comm == victim.comm)
-        {
+        if self.was_victim(victim.pid, &victim.comm) {
             return;
         }
         draft.report.victims.push(victim);

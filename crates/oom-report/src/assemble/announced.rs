@@ -98,6 +98,13 @@ impl Assembler {
         again
     }
 
+    /// Whether a line named it as a victim lately.
+    pub(super) fn was_victim(&self, pid: u32, comm: &str) -> bool {
+        self.remembered
+            .iter()
+            .any(|known| known.pid == pid && known.comm == comm)
+    }
+
     pub(super) fn is_repeated(
         &self,
         pid: u32,

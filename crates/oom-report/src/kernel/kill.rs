@@ -218,6 +218,22 @@ fn read_process<'a>(cursor: &mut Cursor<'a>, end: &[u8]) -> Option<(u32, &'a [u8
     Some((pid, comm))
 }
 
+/// `N (comm)` with nothing of the kernel's behind it that would show where a name with brackets ends: it ends where the
+/// longest name could, not with a bracket of the next sentence.
+fn read_process_alone<'a>(cursor: &mut Cursor<'a>) -> Option<(u32, &'a [u8])> {
+    let mut ahead = *cursor;
+    let (pid, comm) = read_process(&mut ahead, b")")?;
+    let first = comm.get(..=COMM_BYTES).unwrap_or_default();
+    let end = memchr::memrchr(b')', first).filter(|_| memchr::memchr(b'\\', comm).is_none());
+    let Some(end) = end else {
+        *cursor = ahead;
+        return Some((pid, comm));
+    };
+    cursor.until(b"(")?;
+    *cursor = Cursor(cursor.0.get(end + 1..)?);
+    Some((pid, comm.get(..end)?))
+}
+
 /// `123, UID 27, (mysqld) total-vm:...`
 fn uid_of_rhel6(mut cursor: Cursor<'_>) -> Option<u32> {
     cursor.number_u32()?;
@@ -245,7 +261,7 @@ fn read_announce(cursor: Cursor<'_>, cause: Cause) -> Option<KernelLine<'_>> {
         return None;
     }
     let mut ahead = cursor;
-    let (pid, comm) = read_process(&mut ahead, b")")?;
+    let (pid, comm) = read_process_alone(&mut ahead)?;
     Some(KernelLine::Announce(Announce {
         pid,
         comm,
@@ -280,7 +296,7 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                     return None;
                 }
                 rest = cursor;
-                let (pid, comm) = read_process(&mut rest, b")")?;
+                let (pid, comm) = read_process_alone(&mut rest)?;
                 if cut && comm.is_empty() {
                     return None;
                 }

@@ -324,6 +324,11 @@ fn kills_of_early_2_6() {
     assert_eq!((victim.pid, victim.comm.as_str()), (2592, "mysql"));
     assert_eq!(report.doubts, []);
     assert_eq!(report.scope, Some(Scope::Global));
+    // Lines that somebody ran together: a name is no longer than 15 bytes.
+    let report = scan_one(
+        b"host kernel: Out of Memory: Killed process 2592 (my(sql). host kernel: Killed (see above)\n",
+    );
+    assert_eq!(report.victims[0].comm, "my(sql");
     // A sentence of anybody's.
     assert_eq!(scan(b"app: kill process 7 (x) score 3 or a child\n"), []);
 }
