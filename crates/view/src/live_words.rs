@@ -77,7 +77,11 @@ pub(crate) fn exit(exit: &Exit) -> String {
 
 /// `container 0123 removed`
 pub(crate) fn event(event: &RuntimeEvent) -> String {
+    let container = &event.container_id;
     let what = match &event.kind {
+        RuntimeEventKind::Exited {
+            status, exec: true, ..
+        } => return format!("a command run in container {container} ended with {status}"),
         RuntimeEventKind::Started { .. } => "started".to_owned(),
         RuntimeEventKind::Oom => "out of memory".to_owned(),
         RuntimeEventKind::Exited { status, .. } => format!("ended with {status}"),
@@ -87,5 +91,5 @@ pub(crate) fn event(event: &RuntimeEvent) -> String {
         },
         RuntimeEventKind::Deleted => "removed".to_owned(),
     };
-    format!("container {} {what}", event.container_id)
+    format!("container {container} {what}")
 }

@@ -64,7 +64,7 @@ fn write(text: &mut String, incident: &Incident, looks: Looks) -> std::fmt::Resu
     writeln!(
         text,
         "- **Killer:** {} (`{}`), {}",
-        words::killer(verdict.killer),
+        words::killer_of(incident),
         words::code(verdict.killer),
         words::confidence(verdict.confidence)
     )?;

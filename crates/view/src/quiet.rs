@@ -36,10 +36,20 @@ impl View for Quiet {
         };
         write!(
             out,
-            "{}  {victims}  {}",
+            "{}  {victims}  {} ({})",
             words::when(incident),
-            words::code(incident.verdict.killer)
+            words::code(incident.verdict.killer),
+            words::confidence(incident.verdict.confidence)
         )?;
+        let sender = incident.sender.as_ref().map(|sender| &sender.process);
+        if let Some(sender) = sender.filter(|sender| {
+            !incident
+                .victims
+                .iter()
+                .any(|victim| victim.pid == sender.tgid)
+        }) {
+            write!(out, "  by {}[{}]", visible(&sender.comm), sender.tgid)?;
+        }
         if let Some(limit) = incident.memcg.as_ref().and_then(|memcg| memcg.limit_kib) {
             write!(out, "  limit {}", human(limit))?;
         }

@@ -38,10 +38,7 @@ impl Terminal {
 
     fn count(&mut self, incident: &Incident) {
         self.incidents += 1;
-        *self
-            .killers
-            .entry(words::killer(incident.verdict.killer))
-            .or_default() += 1;
+        *self.killers.entry(words::killer_of(incident)).or_default() += 1;
         let place = words::whereabouts(incident)
             .unwrap_or_else(|| "no container named in the log".to_owned());
         if self.places.len() < PLACES_REMEMBERED || self.places.contains_key(&place) {

@@ -6,6 +6,7 @@ use oom_report::report::{Doubt, Missing, Provenance, Scope};
 use whodunit_case::incident::{
     Cite, Confidence, Incident, Killer, Severity, SourceKind, VictimInfo,
 };
+use whodunit_case::role::{Duty, duty};
 use whodunit_case::size::human;
 
 use crate::escape::visible;
@@ -31,7 +32,7 @@ pub(crate) fn killer(killer: Killer) -> &'static str {
         Killer::KernelPtraceExitkill => "kernel, tracer ended",
         Killer::DaemonSystemdOomd => "systemd-oomd",
         Killer::DaemonEarlyoom => "earlyoom",
-        Killer::DaemonOther => "memory daemon",
+        Killer::DaemonOther => "another program of this machine",
         Killer::KubeletEviction => "kubelet, eviction",
         Killer::KubeletProbe => "kubelet, failed probe",
         Killer::KubeletGracePeriod => "kubelet, grace period over",
@@ -44,6 +45,16 @@ pub(crate) fn killer(killer: Killer) -> &'static str {
         Killer::ApplicationSelf => "the application itself",
         Killer::NodeLost => "node lost",
         Killer::Unknown => "unknown",
+    }
+}
+
+/// The same of an incident, which knows the program.
+pub(crate) fn killer_of(incident: &Incident) -> &'static str {
+    let duty = incident.sender.as_ref().map(|sender| duty(&sender.process));
+    match (incident.verdict.killer, duty) {
+        (Killer::DaemonOther, Some(Duty::MemoryDaemon)) => "memory daemon",
+        (Killer::Runtime, Some(Duty::ServiceManager)) => "service manager",
+        (other, _) => killer(other),
     }
 }
 

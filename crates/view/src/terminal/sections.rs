@@ -42,12 +42,19 @@ fn verdict(page: &mut Page, incident: &Incident) {
         "killer",
         &format!(
             "{} ({})",
-            words::killer(verdict.killer),
+            words::killer_of(incident),
             words::confidence(verdict.confidence)
         ),
     );
     if let Some(whereabouts) = words::whereabouts(incident) {
         fact(page, "where", &whereabouts);
+    }
+    let image = incident
+        .container
+        .as_ref()
+        .and_then(|container| container.image.as_deref());
+    if let Some(image) = image {
+        fact(page, "image", &visible(image));
     }
     let node = incident
         .node
