@@ -20,6 +20,7 @@ fn incidents(log: &[u8], path: &str) -> Vec<Incident> {
         source: 0,
         kind: SourceKind::File,
         path: Some(path),
+        place: None,
     };
     let mut ledger = Ledger::new(64);
     let mut incidents = Vec::new();

@@ -13,6 +13,7 @@ fn main() -> std::io::Result<()> {
             source,
             kind: SourceKind::File,
             path: Some(&path),
+            place: None,
         };
         Scanner::new(Assumptions::default()).scan(&bytes, 1, &mut |report| {
             let history = ledger.history(container_key(&report).as_deref());

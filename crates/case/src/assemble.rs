@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub kind: SourceKind,
     /// Its path, where it has one.
     pub path: Option<&'a str>,
+    /// What the victim's container is called, where its runtime was asked: `docker container web`.
+    pub place: Option<&'a str>,
 }
 
 /// Makes the incident of a report. `history` holds earlier kills, of any container, oldest first
@@ -40,7 +42,7 @@ pub struct Context<'a> {
 ///
 /// let log = b"Mar  9 13:17:05 ip-172 kernel: [30320.358563] Memory cgroup out of memory: \
 ///             Kill process 11190 (app) score 9 or sacrifice child\n";
-/// let context = Context { source: 0, kind: SourceKind::File, path: Some("kern.log") };
+/// let context = Context { source: 0, kind: SourceKind::File, path: Some("kern.log"), place: None };
 /// let mut found = Vec::new();
 /// Scanner::new(Assumptions::default()).scan(log, 1, &mut |report| found.push(incident(&report, &context, &[])));
 /// assert_eq!(found.len(), 1);

@@ -8,16 +8,17 @@ mod decision;
 mod memory;
 
 pub use case::Case;
-pub(crate) use decision::is_teardown;
+pub(crate) use decision::{is_parent_death, is_teardown};
 
 use std::collections::{BTreeSet, HashMap};
 
 use oom_report::report::OomReport;
 
 use crate::fact::{
-    CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SignalOrigin,
+    Ancestor, CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent,
+    SignalOrigin,
 };
-use crate::role::Role;
+use crate::role::{self, Role};
 use decision::Crowd;
 use memory::Recent;
 
@@ -42,6 +43,8 @@ const COUNTED_NS: u64 = 2_000 * MS;
 const ASKED_NS: u64 = 60_000 * MS;
 /// A parent passes on its child's signal when it has waited for it.
 const PASSED_ON_NS: u64 = 1_000 * MS;
+/// A client hears of its container's end from the runtime, which clears up first.
+const PASSED_ON_BY_CLIENT_NS: u64 = 3_000 * MS;
 /// Cases kept after they were told, for what comes late.
 const KEPT: usize = 1024;
 /// Processes remembered whose case was told and is kept no more: they may end long after it.
@@ -333,7 +336,7 @@ impl Gatherer {
             }
             self.by_process.insert(target, number);
             self.by_pid.insert(signal.target.tgid, number);
-            self.remember_parents(&signal, number);
+            self.remember_parents(&signal.target_ancestors, number);
             let Some(open) = self.open.get_mut(&number) else {
                 return;
             };
@@ -357,7 +360,7 @@ impl Gatherer {
         };
         let at_ns = signal.boot_ns;
         let asked = self.asked.take(&target);
-        self.remember_parents(&signal, self.next);
+        self.remember_parents(&signal.target_ancestors, self.next);
         let number = self.begin(Case::of_kill(signal, asked.map(|signal| *signal)));
         if let Some(open) = self.open.get_mut(&number) {
             open.last_signal_ns = at_ns;
@@ -369,8 +372,8 @@ impl Gatherer {
         self.latest = Some(number);
     }
 
-    fn remember_parents(&mut self, signal: &KillSignal, number: u64) {
-        for ancestor in &signal.target_ancestors {
+    fn remember_parents(&mut self, ancestors: &[Ancestor], number: u64) {
+        for ancestor in ancestors {
             // Whoever outlives all containers passes nothing on.
             if ancestor.tgid > 1 {
                 self.parents
@@ -486,13 +489,36 @@ impl Gatherer {
         if exit.status() != Some(EXITED_137) {
             return;
         }
-        if let Some(number) = self.parents.get(&process).copied()
-            && self.open.contains_key(&number)
-        {
+        let of_child = self.parents.get(&process).copied();
+        let known = of_child.or_else(|| self.of_clients_container(&exit));
+        if let Some(number) = known.filter(|number| self.open.contains_key(number)) {
+            // Whoever started a client gets the status from it.
+            self.remember_parents(&exit.ancestors, number);
             return self.echo(number, exit, now_ns);
         }
+        self.remember_parents(&exit.ancestors, self.next);
         let number = self.begin(Case::of_exit(exit));
         self.set_deadline(number, now_ns);
+    }
+
+    /// `docker run` and its kin end with the status of the container that they started, which is no child of theirs: of
+    /// the container whose process was killed last.
+    fn of_clients_container(&self, exit: &Exit) -> Option<u64> {
+        if !role::passes_on_containers(&exit.process) {
+            return None;
+        }
+        let ended = |open: &Open| {
+            open.case.container_id()?;
+            let end_ns = open.case.exits.iter().map(|exit| exit.boot_ns).max();
+            let at_ns = end_ns.unwrap_or_default().max(open.last_signal_ns);
+            let since = exit.boot_ns.checked_sub(at_ns)?;
+            (since <= PASSED_ON_BY_CLIENT_NS).then_some(since)
+        };
+        self.open
+            .iter()
+            .filter_map(|(number, open)| Some((ended(open)?, *number)))
+            .min()
+            .map(|(_, number)| number)
     }
 
     fn echo(&mut self, number: u64, exit: Exit, now_ns: u64) {

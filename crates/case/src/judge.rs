@@ -2,7 +2,7 @@
 //!
 //! Pure: the same report gives the same verdict. Nothing here says what to change.
 
-mod not_looked_at;
+pub(crate) mod not_looked_at;
 mod ruled_out;
 mod summary;
 

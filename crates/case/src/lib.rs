@@ -15,7 +15,7 @@ pub mod live;
 mod node_list;
 mod ranking;
 mod remedies;
-mod role;
+pub mod role;
 #[cfg(test)]
 mod sample;
 mod scene;

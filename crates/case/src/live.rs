@@ -23,6 +23,7 @@ use crate::incident::{
     Cite, Confidence, Container, Incident, IncidentSource, Killer, NotLookedAt, Pod, Sender,
     SourceKind, Verdict,
 };
+use crate::judge::not_looked_at;
 use crate::ledger::PastKill;
 
 pub(crate) use accuse::Accusation;
@@ -47,6 +48,8 @@ pub struct Surroundings<'a> {
     pub person: Option<Login>,
     /// The victim's container as its runtime describes it.
     pub container: Option<ContainerFacts>,
+    /// The sender's, where it is another.
+    pub sender_container: Option<ContainerFacts>,
     /// Earlier kills, oldest first.
     pub history: &'a [PastKill],
     /// Signals are seen on this machine (eBPF).
@@ -71,10 +74,12 @@ fn of_report(
     let (source, path) = around
         .log
         .map_or((around.source, None), |(source, path)| (source, Some(path)));
+    let place = around.container.as_ref().map(words::container);
     let context = Context {
         source,
         kind: SourceKind::Kmsg,
         path,
+        place: place.as_deref(),
     };
     let completed = full::completed(report, case);
     let report = completed.as_ref().unwrap_or(report);
@@ -91,12 +96,13 @@ fn of_report(
     fill(&mut incident, around);
     incident.sender = case.kill.as_deref().map(|kill| sender(kill, around));
     findings::of_case(case, around, &mut incident);
-    if case.kill.is_some() {
-        incident
-            .verdict
-            .not_looked_at
-            .retain(|one| one.what != "who wrote these lines");
-    }
+    let named = around.container.as_ref();
+    incident.verdict.not_looked_at.retain(|one| {
+        !(case.kill.is_some() && one.what == not_looked_at::WRITER
+            || named.is_some() && one.what == not_looked_at::CONTAINER
+            || named.is_some_and(|facts| facts.pod_name.is_some())
+                && one.what == not_looked_at::POD)
+    });
     incident
 }
 
@@ -282,3 +288,6 @@ fn not_looked_at(
     }
     list
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,10 @@ pub(crate) enum Role {
     Shell,
     /// Sends signals for whoever starts it.
     SignalTool,
-    /// Lets a person in: sshd, login, a terminal multiplexer.
+    /// Lets a person in: sshd, login.
     Entrance,
+    /// Gives a terminal to whoever starts it, a boot script too: tmux, screen.
+    Multiplexer,
     /// Lends a person another identity: sudo.
     Elevation,
     /// Carries a command into a container's namespaces: nsenter.
@@ -31,6 +33,26 @@ pub(crate) enum Role {
     Scheduler,
     /// A client of a runtime or of the API server, started by a person.
     Client,
+}
+
+/// What a sender of signals is there for, as far as views tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// Starts and ends services.
+    ServiceManager,
+    /// Kills when memory runs short.
+    MemoryDaemon,
+    /// Something else.
+    Other,
+}
+
+/// What the program of a process is there for, by the name of its executable.
+pub fn duty(process: &Process) -> Duty {
+    match Role::of(process) {
+        Some(Role::ServiceManager) => Duty::ServiceManager,
+        Some(Role::MemoryDaemon(_)) => Duty::MemoryDaemon,
+        _ => Duty::Other,
+    }
 }
 
 /// Exact names, then prefixes (those that end with `*`).
@@ -52,6 +74,10 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("conmonrs", Role::Runtime),
     ("podman", Role::Runtime),
     ("lxc-monitord", Role::Runtime),
+    ("lxc-start", Role::Runtime),
+    ("lxc-stop", Role::Runtime),
+    ("lxd", Role::Runtime),
+    ("incusd", Role::Runtime),
     ("kubelet", Role::Kubelet),
     ("kubelite", Role::Kubelet),
     ("k3s", Role::Kubelet),
@@ -75,7 +101,6 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("systemd-machined", Role::ServiceManager),
     ("systemd-nspawn", Role::Runtime),
     ("openrc-init", Role::ServiceManager),
-    ("start-stop-daemon", Role::ServiceManager),
     ("runsv", Role::ServiceManager),
     ("s6-supervise", Role::ServiceManager),
     ("bash", Role::Shell),
@@ -94,6 +119,7 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("killall*", Role::SignalTool),
     ("skill", Role::SignalTool),
     ("fuser", Role::SignalTool),
+    ("start-stop-daemon", Role::SignalTool),
     ("htop", Role::SignalTool),
     ("btop", Role::SignalTool),
     ("atop", Role::SignalTool),
@@ -103,9 +129,8 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("login", Role::Entrance),
     ("agetty", Role::Entrance),
     ("mosh-server", Role::Entrance),
-    ("tmux*", Role::Entrance),
-    ("screen*", Role::Entrance),
-    ("script", Role::Entrance),
+    ("tmux*", Role::Multiplexer),
+    ("screen*", Role::Multiplexer),
     ("cockpit-*", Role::Entrance),
     ("ssm-session-worker", Role::Entrance),
     ("sudo", Role::Elevation),
@@ -119,6 +144,7 @@ const PROGRAMS: &[(&str, Role)] = &[
     ("atd", Role::Scheduler),
     ("anacron", Role::Scheduler),
     ("docker", Role::Client),
+    ("docker-compose", Role::Client),
     ("ctr", Role::Client),
     ("nerdctl", Role::Client),
     ("crictl", Role::Client),
@@ -158,6 +184,18 @@ impl Role {
     pub(crate) fn of_ancestor(ancestor: &Ancestor) -> Option<Self> {
         of_name(ancestor.exe.as_deref()?)
     }
+}
+
+/// Whether it ends with the exit status of a container that it started and is no parent of.
+pub(crate) fn passes_on_containers(process: &Process) -> bool {
+    let podman = || process.exe.as_deref() == Some("podman");
+    Role::of(process) == Some(Role::Client) || podman()
+}
+
+/// Whether it ends with the exit status of what it started, which may be on another machine.
+pub(crate) fn passes_on_status(process: &Process) -> bool {
+    let remote = || matches!(process.exe.as_deref(), Some("ssh" | "kubectl" | "oc"));
+    passes_on_containers(process) || remote()
 }
 
 /// File name of the script that an interpreter runs.

@@ -22,6 +22,7 @@ pub(crate) const CONTEXT: Context<'static> = Context {
     source: 0,
     kind: SourceKind::File,
     path: Some("kern.log"),
+    place: None,
 };
 
 /// The incident of a report, without a past.

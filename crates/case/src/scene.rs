@@ -288,6 +288,9 @@ impl<'a> Scene<'a> {
 
     /// The victim's container or pod or unit in words; none when the report does not say, or it was in none.
     pub(crate) fn whom(&self) -> Option<String> {
+        if let Some(place) = self.context.place {
+            return Some(place.to_owned());
+        }
         let path = self
             .victim_path
             .filter(|_| self.victim_owner.level != Level::Root)?;

@@ -15,6 +15,7 @@ fn judged(log: &str) -> Vec<Incident> {
         source: 0,
         kind: SourceKind::File,
         path: Some("kern.log"),
+        place: None,
     };
     let mut ledger = Ledger::new(16);
     let mut incidents = Vec::new();

@@ -34,6 +34,7 @@ fn incidents_of_all_recordings_read_back_as_they_were_written() {
             source: 0,
             kind: SourceKind::Kmsg,
             path: path.to_str(),
+            place: None,
         };
         let mut ledger = Ledger::new(64);
         Scanner::new(Assumptions::default()).scan(&log, 1, &mut |report| {

@@ -400,9 +400,12 @@ impl Stakeout {
             .kill
             .as_deref()
             .and_then(|kill| self.names.of_sender(&self.root, kill));
-        let container = case
-            .container_id()
-            .and_then(|id| self.sources.container(&id));
+        let id = case.container_id();
+        let senders = case
+            .sender_container_id()
+            .filter(|own| Some(own) != id.as_ref());
+        let container = id.and_then(|id| self.sources.container(&id));
+        let sender_container = senders.and_then(|id| self.sources.container(&id));
         let history = case
             .report
             .as_deref()
@@ -430,6 +433,7 @@ impl Stakeout {
             host_pid_namespace: self.host_pid_namespace,
             person,
             container,
+            sender_container,
             history: &history,
             signals_seen: self.sources.sees_signals() && seen,
             lost: self.losses.total(),

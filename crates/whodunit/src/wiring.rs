@@ -48,6 +48,7 @@ impl Judge for Bench {
             source,
             kind: info.kind,
             path: info.path.as_deref(),
+            place: None,
         };
         assemble::into_incident(report, &context, &history)
     }

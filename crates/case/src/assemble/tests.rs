@@ -15,6 +15,7 @@ fn the_id_is_of_the_victim_and_not_of_the_place() {
         source: 3,
         kind: SourceKind::Journal,
         path: None,
+        place: None,
     };
     let mut report = figure_13();
     report.provenance = oom_report::report::Provenance::Kernel;
@@ -81,6 +82,7 @@ fn cites_carry_source_and_line() {
         source: 7,
         kind: SourceKind::File,
         path: Some("a"),
+        place: None,
     };
     let incident = super::incident(&figure_13(), &context, &[]);
     for cite in incident.verdict.evidence.iter().chain(

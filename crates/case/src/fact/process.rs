@@ -98,6 +98,13 @@ pub struct Ancestor {
     pub cgroup: Option<SmolStr>,
 }
 
+impl Ancestor {
+    /// Whether it is that process.
+    pub fn is(&self, process: &Process) -> bool {
+        (self.tgid, self.start_boot_ns) == (process.tgid, process.start_boot_ns)
+    }
+}
+
 /// What a process and its memory cgroup held at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryCounters {

@@ -131,6 +131,12 @@ impl Case {
         CgroupOwner::of(path).container_id.map(|id| id.to_string())
     }
 
+    /// Container id in the cgroup path of the first signal's sender.
+    pub fn sender_container_id(&self) -> Option<String> {
+        let path = self.kill.as_ref()?.sender.cgroups.path()?;
+        CgroupOwner::of(path).container_id.map(|id| id.to_string())
+    }
+
     /// The kernel sent it by its own decision and for no reason that shows: a report may follow.
     pub(super) fn may_have_report(&self) -> bool {
         match &self.kill {

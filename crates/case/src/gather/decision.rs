@@ -28,6 +28,11 @@ impl Gatherer {
                 return Some(number);
             }
         }
+        if is_parent_death(signal)
+            && let Some(number) = self.by_process.get(&sender)
+        {
+            return Some(*number);
+        }
         let number = self.latest?;
         let open = self.open.get(&number)?;
         let first = open.case.kill.as_ref()?;
@@ -43,13 +48,14 @@ impl Gatherer {
         let same_container = signal.origin != SignalOrigin::Kernel
             && Role::of(&signal.sender) == Some(Role::Runtime)
             && container(&signal.target).is_some_and(|id| Some(id) == container(&first.target));
-        // timeout ends its child and then its process group.
+        // timeout ends its child and then its own process group, whose processes may have lost their parent by then.
         let same_tree = crowd(signal).is_some()
             && container(&signal.target) == container(&first.target)
-            && signal
-                .target_ancestors
-                .iter()
-                .any(|ancestor| (ancestor.tgid, ancestor.start_boot_ns) == key(&first.target));
+            && (signal.kill_pid == Some(0)
+                || signal
+                    .target_ancestors
+                    .iter()
+                    .any(|ancestor| ancestor.is(&first.target)));
         (same_file || same_teardown || same_container || same_tree).then_some(number)
     }
 
@@ -73,6 +79,14 @@ fn container(process: &Process) -> Option<SmolStr> {
 pub(super) fn crowd(signal: &KillSignal) -> Option<Crowd> {
     let named = signal.kill_pid.filter(|pid| *pid <= 0)?;
     Some((key(&signal.sender), named, container(&signal.target)))
+}
+
+/// What prctl(2), PR_SET_PDEATHSIG, asked for: the sender is the parent, on its way out (kernel/exit.c,
+/// forget_original_parent).
+pub(crate) fn is_parent_death(signal: &KillSignal) -> bool {
+    signal.origin == SignalOrigin::NoInfo
+        && signal.call == SenderCall::Exit
+        && signal.sender.exiting
 }
 
 /// Signals by which the end of a pid namespace's init takes the others along (kernel/pid_namespace.c,

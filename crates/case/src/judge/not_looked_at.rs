@@ -7,6 +7,11 @@ use crate::incident::NotLookedAt;
 use crate::scene::Scene;
 use crate::shell;
 
+/// What live evidence may make needless.
+pub(crate) const WRITER: &str = "who wrote these lines";
+pub(crate) const POD: &str = "the pod's name, limits and restarts";
+pub(crate) const CONTAINER: &str = "the container's name, image and exit";
+
 pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
     let mut list = Vec::new();
     let mut add = |what: &str, why: &str, how_to: String| {
@@ -18,7 +23,7 @@ pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
     };
     if scene.report.provenance == Provenance::Unverified {
         add(
-            "who wrote these lines",
+            WRITER,
             "This form of log carries no sign of it: any process that can write to the log can write such lines.",
             "journalctl -k -o export | whodunit explain -".into(),
         );
@@ -36,7 +41,7 @@ pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
             ".metadata.uid"
         };
         add(
-            "the pod's name, limits and restarts",
+            POD,
             "The kernel knows only the pod's uid.",
             format!(
                 "kubectl get pods -A -o json | jq -r '.items[] | select({field} == \"{uid}\") | .metadata.namespace + \"/\" + .metadata.name'"
@@ -56,7 +61,7 @@ pub(super) fn not_looked_at(scene: &Scene<'_>) -> Vec<NotLookedAt> {
         };
         if !command.is_empty() {
             add(
-                "the container's name, image and exit",
+                CONTAINER,
                 "The kernel knows only the container's cgroup.",
                 command,
             );

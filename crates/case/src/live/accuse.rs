@@ -5,7 +5,7 @@
 
 use crate::cgroup_path::{CgroupOwner, Level};
 use crate::fact::{KillSignal, SenderCall, SignalOrigin};
-use crate::gather::{Case, is_teardown};
+use crate::gather::{Case, is_parent_death, is_teardown};
 use crate::incident::{Cite, Confidence, Killer, RuledOut};
 use crate::role::{Role, is_interactive_shell};
 
@@ -130,6 +130,9 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
     if (sender.tgid, sender.start_boot_ns) == (kill.target.tgid, kill.target.start_boot_ns) {
         return with(Killer::ApplicationSelf, Confidence::Certain);
     }
+    if is_parent_death(kill) {
+        return with(Killer::ApplicationParent, Confidence::Certain);
+    }
     // Whoever can write into a container's file system can name a program `runc` there.
     let outside = !chain.inside || sender_is_runtime_init(kill);
     if outside {
@@ -155,15 +158,22 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
     if chain.above_target && !cgroup_kill && !is_interactive_shell(sender) {
         return with(Killer::ApplicationParent, Confidence::Certain);
     }
-    if chain.by_exec || chain.into.is_some() {
-        return if cgroup_kill {
-            with(Killer::KernelCgroupKill, Confidence::Certain)
-        } else {
-            with(Killer::Person, Confidence::Certain)
-        };
-    }
     if cgroup_kill {
         return with(Killer::KernelCgroupKill, Confidence::Certain);
+    }
+    if chain.into.is_some() {
+        return with(Killer::Person, Confidence::Certain);
+    }
+    if chain.by_exec {
+        // Without a terminal it may be a probe or a hook of the pod's, which nobody types.
+        let confidence = match chain.terminal {
+            Some(_) => Confidence::Certain,
+            None => Confidence::Probable,
+        };
+        return with(Killer::Person, confidence);
+    }
+    if chain.below_target {
+        return with(Killer::ApplicationParent, Confidence::Certain);
     }
     if chain.inside && chain.same_place {
         return with(Killer::ApplicationParent, Confidence::Certain);
@@ -176,6 +186,9 @@ fn by_process(kill: &KillSignal, around: &Surroundings<'_>) -> Accusation {
     if chain.is_at_terminal(kill) || named {
         let confidence = if named {
             Confidence::Certain
+        } else if chain.multiplexer.is_some() && !is_interactive_shell(sender) {
+            // A script at boot may have started it there.
+            Confidence::Possible
         } else {
             Confidence::Probable
         };

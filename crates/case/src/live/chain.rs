@@ -15,8 +15,10 @@ pub(super) struct Chain<'a> {
     pub(super) by_exec: bool,
     /// nsenter above it.
     pub(super) into: Option<&'a Ancestor>,
-    /// Where a person came in: sshd, login, tmux.
+    /// Where a person came in: sshd, login.
     pub(super) entrance: Option<&'a Ancestor>,
+    /// What gives a terminal to persons and to scripts alike: tmux, screen.
+    pub(super) multiplexer: Option<&'a Ancestor>,
     /// sudo and its kin.
     pub(super) elevation: Option<&'a Ancestor>,
     /// cron and its kin.
@@ -27,6 +29,8 @@ pub(super) struct Chain<'a> {
     pub(super) terminal: Option<&'a str>,
     /// The sender is a parent, grandparent ... of the target.
     pub(super) above_target: bool,
+    /// The target is a parent, grandparent ... of the sender, with no shell between them.
+    pub(super) below_target: bool,
     /// Sender and target are in one container, or in one cgroup that is neither the root nor a login's.
     pub(super) same_place: bool,
 }
@@ -50,6 +54,7 @@ impl<'a> Chain<'a> {
         Self {
             inside,
             by_exec: inside && entered_from_outside(kill, &owner, foreign_namespace, around),
+            multiplexer: role(Role::Multiplexer),
             into: role(Role::Into),
             entrance: role(Role::Entrance),
             elevation: role(Role::Elevation),
@@ -59,10 +64,12 @@ impl<'a> Chain<'a> {
                 .tty
                 .as_deref()
                 .or_else(|| ancestors.iter().find_map(|one| one.tty.as_deref())),
-            above_target: kill
-                .target_ancestors
+            above_target: kill.target_ancestors.iter().any(|one| one.is(sender)),
+            below_target: ancestors
                 .iter()
-                .any(|one| (one.tgid, one.start_boot_ns) == (sender.tgid, sender.start_boot_ns)),
+                .zip(&roles)
+                .take_while(|(_, role)| **role != Some(Role::Shell))
+                .any(|(one, role)| one.is(&kill.target) && role.is_none()),
             same_place: same_place(sender, &kill.target),
         }
     }
@@ -93,12 +100,18 @@ fn entered_from_outside(
     around: &Surroundings<'_>,
 ) -> bool {
     let sender = &kill.sender;
-    let within = |one: &&Ancestor| match foreign_namespace {
-        true => one.pid_namespace == sender.pid_namespace,
-        false => one
-            .cgroup
+    let of_own = |one: &Ancestor| {
+        one.cgroup
             .as_deref()
-            .is_some_and(|path| CgroupOwner::of(path).container_id == own.container_id),
+            .is_some_and(|path| CgroupOwner::of(path).container_id == own.container_id)
+    };
+    // Containers may share a pid namespace (`--pid=container:`, shareProcessNamespace): the cgroup tells them apart.
+    let within = |one: &&Ancestor| match foreign_namespace {
+        true => {
+            one.pid_namespace == sender.pid_namespace
+                && (own.container_id.is_none() || one.cgroup.is_none() || of_own(one))
+        }
+        false => of_own(one),
     };
     let count = kill.sender_ancestors.iter().take_while(within).count();
     if count == kill.sender_ancestors.len() && count > 0 {
@@ -112,15 +125,23 @@ fn entered_from_outside(
         Some(ancestor) => (ancestor.tgid, ancestor.namespaced_tgid),
         None => (sender.tgid, sender.namespaced_tgid),
     };
-    let init_pid = around.container.as_ref().and_then(|facts| facts.init_pid);
+    let target = owner(&kill.target);
+    let facts = match target.container_id == own.container_id {
+        true => &around.container,
+        false => &around.sender_container,
+    };
+    let init_pid = facts.as_ref().and_then(|facts| facts.init_pid);
     if init_pid == Some(top.0) {
         return false;
     }
+    let shares_namespace = kill.target.pid_namespace == sender.pid_namespace
+        && target.container_id != own.container_id
+        && own.container_id.is_some();
     match (foreign_namespace, top.1) {
-        (true, Some(number)) => number != 1,
-        // In the machine's own pid namespace only the runtime knows which process is the first.
-        (false, _) => init_pid.is_some(),
-        (true, None) => false,
+        (true, Some(number)) if !shares_namespace => number != 1,
+        (true, Some(1) | None) => false,
+        // In another's pid namespace, and in the machine's own, only the runtime knows which process is the first.
+        (true, Some(_)) | (false, _) => init_pid.is_some(),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::cgroup_path::{CgroupOwner, Level};
-use crate::fact::{Exit, KillSignal};
+use crate::fact::{Exit, KillSignal, Process};
 use crate::gather::{Case, is_teardown};
 use crate::incident::{Cite, Finding, Incident, Killer, Severity, Value};
+use crate::role::passes_on_containers;
 use crate::size::{human, percent};
 
 use super::Surroundings;
@@ -14,7 +15,7 @@ use super::words::seconds;
 pub(super) fn of_case(case: &Case, around: &Surroundings<'_>, incident: &mut Incident) {
     let mut found = Vec::new();
     asked(case, incident.verdict.killer, &mut found);
-    first_process(case, incident, &mut found);
+    first_process(case, around, incident, &mut found);
     went_along(case, &mut found);
     memory(case, &mut found);
     echoes(case, &mut found);
@@ -110,8 +111,13 @@ fn asked(case: &Case, killer: Killer, found: &mut Vec<Finding>) {
     }
 }
 
-/// Pid 1 of a container, or a child of it that nothing outside notices.
-fn first_process(case: &Case, incident: &Incident, found: &mut Vec<Finding>) {
+/// Pid 1 of a container, or a child of it that nothing outside notices. What a report's table let guess of it gives way.
+fn first_process(
+    case: &Case,
+    around: &Surroundings<'_>,
+    incident: &mut Incident,
+    found: &mut Vec<Finding>,
+) {
     let Some(kill) = case.kill.as_deref() else {
         return;
     };
@@ -120,33 +126,111 @@ fn first_process(case: &Case, incident: &Incident, found: &mut Vec<Finding>) {
         .cgroups
         .path()
         .is_some_and(|path| CgroupOwner::of(path).level == Level::Container);
-    let told = |code: &str| incident.findings.iter().any(|finding| finding.code == code);
-    let Some(number) = target.namespaced_tgid.filter(|_| in_container) else {
+    let Some(is_first) = is_first_process(kill, around).filter(|_| in_container) else {
         return;
     };
-    if number == 1 && !told("first-process-killed") {
-        found.push(finding(
-            "first-process-killed",
+    let followed = first_process_followed(case, target, around).filter(|_| !is_first);
+    let code = match (is_first, followed) {
+        (true, _) => "first-process-killed",
+        (false, Some(_)) => "first-process-followed",
+        (false, None) => "child-killed",
+    };
+    if incident.findings.iter().any(|finding| finding.code == code) {
+        return;
+    }
+    incident
+        .findings
+        .retain(|finding| !matches!(&*finding.code, "first-process-killed" | "child-killed"));
+    if code != "child-killed" {
+        incident
+            .remedies
+            .retain(|remedy| remedy.code != "notice-dead-children");
+    }
+    let number = target
+        .namespaced_tgid
+        .filter(|_| target.pid_namespace != around.host_pid_namespace);
+    let inside = number
+        .filter(|number| *number != 1)
+        .map(|number| format!(", {number} in the container"))
+        .unwrap_or_default();
+    let name = format!("{} (pid {}{inside})", target.comm, target.tgid);
+    let (severity, title, detail) = match followed {
+        _ if is_first => (
+            Severity::Notice,
+            format!("{name} was the container's first process: the container ended with it"),
+            "A container ends with its first process; its exit code is 137 (128 + SIGKILL).",
+        ),
+        Some(first) => (
             Severity::Notice,
             format!(
-                "{} (pid {}) was the container's first process: the container ended with it",
-                target.comm, target.tgid
+                "{name} was not the container's first process, but that one, {} (pid {}), ended with it",
+                first.comm, first.tgid
             ),
-            "A container ends with its first process; its exit code is 137 (128 + SIGKILL).",
-            vec![("first_pid", integer(u64::from(target.tgid)))],
-            vec![signal_field(kill, "target.namespaced_tgid", "1")],
-        ));
-    } else if number != 1 && !told("child-killed") && !told("first-process-killed") {
-        found.push(finding(
-            "child-killed",
+            "The container ended: its first process waits for its child and gives the child's end as its own (a shell, an init \
+             such as tini).",
+        ),
+        None => (
             Severity::Warning,
-            format!("{} (pid {}, {number} in the container) was not the container's first process", target.comm, target.tgid),
+            format!("{name} was not the container's first process"),
             "While its first process lives the container runs on: no restart, and nothing that the kubelet would show. What died \
              inside is for the application to notice.",
-            vec![("victim_pid", integer(u64::from(target.tgid))), ("namespaced_pid", integer(u64::from(number)))],
-            vec![signal_field(kill, "target.namespaced_tgid", number.to_string())],
-        ));
+        ),
+    };
+    let pid_name = if is_first { "first_pid" } else { "victim_pid" };
+    let pid = (pid_name, integer(u64::from(target.tgid)));
+    let of_namespace = number.map(|number| ("namespaced_pid", integer(u64::from(number))));
+    let evidence = match number {
+        Some(number) => signal_field(kill, "target.namespaced_tgid", number.to_string()),
+        None => signal_field(kill, "target.tgid", target.tgid.to_string()),
+    };
+    let values = [pid].into_iter().chain(of_namespace).collect();
+    found.push(finding(
+        code,
+        severity,
+        title,
+        detail,
+        values,
+        vec![evidence],
+    ));
+}
+
+/// Whether the target of a signal was its container's first process; none when nothing shows it.
+fn is_first_process(kill: &KillSignal, around: &Surroundings<'_>) -> Option<bool> {
+    let target = &kill.target;
+    if let Some(init_pid) = around.container.as_ref().and_then(|facts| facts.init_pid) {
+        return Some(target.tgid == init_pid);
     }
+    let has_namespace = target.pid_namespace != around.host_pid_namespace;
+    if has_namespace && target.namespaced_tgid == Some(1) {
+        return Some(true);
+    }
+    // In a pid namespace that is another's or the machine's the first process has a number like any other.
+    let container = |path: Option<&str>| CgroupOwner::of(path?).container_id;
+    let parent = kill.target_ancestors.first()?;
+    let has_parent_inside = container(parent.cgroup.as_deref()) == container(target.cgroups.path());
+    has_parent_inside.then_some(false)
+}
+
+/// The container's first process, when it is known to have ended because of its child's end.
+fn first_process_followed<'a>(
+    case: &'a Case,
+    target: &Process,
+    around: &Surroundings<'_>,
+) -> Option<&'a Process> {
+    let init_pid = around.container.as_ref().and_then(|facts| facts.init_pid);
+    let ended = case
+        .exits
+        .iter()
+        .chain(&case.echoes)
+        .map(|exit| &exit.process);
+    ended.into_iter().find(|process| match init_pid {
+        Some(pid) => process.tgid == pid,
+        None => {
+            process.namespaced_tgid == Some(1)
+                && process.pid_namespace == target.pid_namespace
+                && process.pid_namespace != around.host_pid_namespace
+        }
+    })
 }
 
 /// Others that the same decision took along.
@@ -256,8 +340,14 @@ fn echoes(case: &Case, found: &mut Vec<Finding>) {
     let Some(echo) = case.echoes.first() else {
         return;
     };
-    let by_signal = echo.signal().is_some();
-    let (how, detail, cite) = match by_signal {
+    let of_client = passes_on_containers(&echo.process);
+    let (how, detail, cite) = match echo.signal().is_some() {
+        _ if of_client => (
+            "ended with 137",
+            "A client of a container runtime gives the exit status of the container that it started as its own: nobody killed \
+             the client.",
+            exit_field(echo, "exit_status", "137"),
+        ),
         true => (
             "ended itself with SIGKILL",
             "Programs that run another one (timeout, sudo, unshare) end themselves by the signal that ended it: nobody \
@@ -274,8 +364,10 @@ fn echoes(case: &Case, found: &mut Vec<Finding>) {
         "exit-code-passed-on",
         Severity::Info,
         format!(
-            "{} (pid {}) {how} because its child had been killed",
-            echo.process.comm, echo.process.tgid
+            "{} (pid {}) {how} because its {} had been killed",
+            echo.process.comm,
+            echo.process.tgid,
+            if of_client { "container" } else { "child" }
         ),
         detail,
         vec![("pid", integer(u64::from(echo.process.tgid)))],

@@ -1,8 +1,8 @@
 //! The verdict of live evidence in one sentence. May hold hostile text: views escape it.
 
 use crate::cgroup_path::{CgroupOwner, short_id};
-use crate::fact::{KillSignal, Login, Process};
-use crate::gather::Case;
+use crate::fact::{ContainerFacts, KillSignal, Login, Process};
+use crate::gather::{Case, is_parent_death};
 use crate::incident::Killer;
 use crate::scene::whom;
 
@@ -70,14 +70,32 @@ pub(super) fn summary(case: &Case, accusation: &Accusation, around: &Surrounding
                     "The memory daemon {process} killed {victim} with {with}{how}: it found that memory ran short."
                 )
             }
+            _ if chain.scheduler.is_some() => format!(
+                "A scheduled job ({}) of user id {} killed {victim} with {with}{how}: {process} did it.",
+                chain.scheduler.map_or("", |cron| cron.comm.as_str()),
+                kill.sender.uid
+            ),
+            _ if chain.inside => format!(
+                "Another container{}, killed {victim} with {with}{how}: {process} did it.",
+                sender_container(kill, around)
+            ),
             _ => format!(
                 "Another service of this machine, {process}{}, killed {victim} with {with}{how}.",
                 unit(&kill.sender)
             ),
         },
+        Killer::ApplicationParent if is_parent_death(kill) => format!(
+            "The kernel killed {victim} because its parent, {process}, ended: it had asked to end with its parent (PR_SET_PDEATHSIG)."
+        ),
         Killer::ApplicationParent => {
+            let container =
+                |process: &Process| CgroupOwner::of(process.cgroups.path()?).container_id;
             let relation = if chain.above_target {
                 "its own parent"
+            } else if chain.below_target {
+                "its own child"
+            } else if container(&kill.sender) != container(&kill.target) {
+                "another container of the same pod"
             } else {
                 "another process of the same application"
             };
@@ -149,6 +167,11 @@ pub(super) fn summary(case: &Case, accusation: &Accusation, around: &Surrounding
 
 fn without_signal(case: &Case, accusation: &Accusation, victim: &str) -> String {
     match accusation.killer {
+        Killer::ApplicationSelf if case.first().is_some_and(crate::role::passes_on_status) => {
+            format!(
+                "Nobody killed {victim}: it passes on the exit status of what it had started, 137, which was not seen to end on this machine."
+            )
+        }
         Killer::ApplicationSelf => format!(
             "Nobody killed {victim}: it ended by itself with exit status 137, which only looks like a kill."
         ),
@@ -183,17 +206,22 @@ fn victim(process: &Process, case: &Case, around: &Surroundings<'_>) -> String {
 fn place(process: &Process, around: &Surroundings<'_>) -> Option<String> {
     let owner = CgroupOwner::of(process.cgroups.path()?);
     if let Some(facts) = around.container.as_ref() {
-        let container = facts.name.as_deref().unwrap_or(short_id(&facts.id));
-        return Some(match (&facts.pod_namespace, &facts.pod_name) {
-            (Some(namespace), Some(pod)) => {
-                format!("container {container} of pod {namespace}/{pod}")
-            }
-            _ => format!("{} container {container}", facts.runtime),
-        });
+        return Some(container(facts));
     }
     match owner.level {
         crate::cgroup_path::Level::Root => None,
         _ => whom(&owner),
+    }
+}
+
+/// `container web of pod shop/web-1`, `docker container web`
+pub(super) fn container(facts: &ContainerFacts) -> String {
+    let container = facts.name.as_deref().unwrap_or(short_id(&facts.id));
+    match (&facts.pod_namespace, &facts.pod_name) {
+        (Some(namespace), Some(pod)) => {
+            format!("container {container} of pod {namespace}/{pod}")
+        }
+        _ => format!("{} container {container}", facts.runtime),
     }
 }
 
@@ -204,6 +232,22 @@ fn program(process: &Process) -> String {
             format!("{} ({exe}, pid {})", process.comm, process.tgid)
         }
         _ => format!("{} (pid {})", process.comm, process.tgid),
+    }
+}
+
+/// `, web (0123456789ab),` of the sender.
+fn sender_container(kill: &KillSignal, around: &Surroundings<'_>) -> String {
+    let owner = kill.sender.cgroups.path().map(CgroupOwner::of);
+    let Some(id) = owner.and_then(|owner| owner.container_id) else {
+        return String::new();
+    };
+    match around
+        .sender_container
+        .as_ref()
+        .and_then(|facts| facts.name.as_ref())
+    {
+        Some(name) => format!(", {name} ({})", short_id(&id)),
+        None => format!(", {}", short_id(&id)),
     }
 }
 
@@ -249,9 +293,15 @@ fn person(kill: &KillSignal, chain: &Chain<'_>, around: &Surroundings<'_>) -> St
         );
     }
     if chain.by_exec {
-        return format!(
-            "{named} in a session opened into the container (kubectl exec, docker exec or the like), with {tool},"
-        );
+        let session = match chain.terminal {
+            Some(_) => {
+                "in a session opened into the container (kubectl exec, docker exec or the like)"
+            }
+            None => {
+                "with a command brought into the container (kubectl exec, docker exec, or a probe or hook of the pod's)"
+            }
+        };
+        return format!("{named} {session}, with {tool},");
     }
     format!("{named} with {tool}")
 }

@@ -52,6 +52,7 @@ fn incidents(log: &[u8], path: &str) -> Vec<Incident> {
         source: 0,
         kind: SourceKind::Kmsg,
         path: Some(path),
+        place: None,
     };
     let mut found = Vec::new();
     Scanner::new(Assumptions::default()).scan(log, 1, &mut |report| {
