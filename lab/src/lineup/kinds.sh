@@ -98,6 +98,14 @@ kind_ptrace_exitkill() {
 
 # ---- the application ----
 
+kind_parent_death() {
+  group "$CTR" || return 1
+  container spawn spawn end-with-parent say "$D/worker" sleep 3600 end wait "$D/worker" say "$D/ready" wait "$D/go" exit 0 end \
+    sleep 3600 && ready || return 1
+  both=$(grep -vx "$INIT" "$MEM$CTR/cgroup.procs")
+  touch "$D/go"
+  for one in $both; do gone "$one" || return 1; done
+}
 kind_supervisor() {
   group "$CTR" || return 1
   container spawn sleep 3600 end say "$D/ready" kill-child wait-child say "$D/done" sleep 3600 && ready || return 1

@@ -109,6 +109,8 @@ pub const KINDS: &[Kind] = &[
         Stage::Everywhere,
         "kernel-ptrace-exitkill",
     ),
+    // What a program asks for with PR_SET_PDEATHSIG: the parent's end is its own.
+    kind("parent-death", Stage::Everywhere, "application-parent"),
     kind("supervisor", Stage::Everywhere, "application-parent"),
     kind("timeout", Stage::Everywhere, "application-parent"),
     kind("quick-killer", Stage::Everywhere, "application-parent"),
@@ -147,11 +149,7 @@ pub const KINDS: &[Kind] = &[
     ),
     kind("earlyoom", Stage::Vm, "daemon-earlyoom"),
     kind("earlyoom-term", Stage::Vm, "daemon-earlyoom"),
-    Kind {
-        // It takes its time between two kills.
-        runs_most: Some(2),
-        ..kind("systemd-oomd", Stage::Systemd, "daemon-systemd-oomd")
-    },
+    kind("systemd-oomd", Stage::Systemd, "daemon-systemd-oomd"),
     nobody("forged-kmsg", None),
     nobody("bystanders", Some(1)),
 ];

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
+use rustix::process::Signal;
 
 const MIB: usize = 1 << 20;
 /// The smallest page of every architecture that the lab runs on.
@@ -47,6 +48,7 @@ usage: hog STEP...          (performed from left to right)
   burn          use the processor for ever
   ignore-term   ignore SIGTERM
   kill PID      send SIGKILL
+  end-with-parent  have the kernel end this process with its parent (PR_SET_PDEATHSIG)
   kill-child    send SIGKILL to the last child
   tie-child     have the kernel end the last child with this process (PTRACE_O_EXITKILL)
   say-child FILE  write the last child's pid to FILE
@@ -121,6 +123,10 @@ fn perform(mut steps: &[&str]) -> Result<()> {
             }
             ["new-pid-namespace", rest @ ..] => {
                 ends::new_pid_namespace()?;
+                rest
+            }
+            ["end-with-parent", rest @ ..] => {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
                 rest
             }
             ["kill-child", rest @ ..] => {
