@@ -194,6 +194,25 @@ impl<'a> Scene<'a> {
                 && self.report.missing.contains(&Missing::KillLine))
     }
 
+    /// The OOM killer was called because a page fault got no memory, whoever refused it (pagefault_out_of_memory,
+    /// mm/oom_kill.c, before 5.16); it knows neither flags nor a size then.
+    pub(crate) fn is_page_fault(&self) -> bool {
+        self.report.trigger.as_ref().is_some_and(|trigger| {
+            trigger.page_fault || trigger.gfp_mask == Some(0) && trigger.order == Some(0)
+        })
+    }
+
+    /// The line that says that whoever asked for memory was to die, whatever others held: sysctl
+    /// vm.oom_kill_allocating_task.
+    pub(crate) fn allocating_task_line(&self) -> Option<LineIndex> {
+        let mut lines = self.report.victims.iter().flat_map(|victim| &victim.lines);
+        let says = |line: &&LineIndex| {
+            let text = self.report.text.get(**line).map(|(_, text)| text);
+            text.is_some_and(|text| text.starts_with("Out of memory (oom_kill_allocating_task)"))
+        };
+        lines.find(says).copied()
+    }
+
     /// Which level the limit is, in words.
     pub(crate) fn limit_level(&self) -> String {
         match (self.limit_path, self.limit_of_outer_container()) {

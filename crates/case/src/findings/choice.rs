@@ -2,9 +2,9 @@
 //! be killed.
 
 use oom_report::kernel_version::KernelVersion;
-use oom_report::report::Task;
+use oom_report::report::{LineIndex, Task, Victim};
 
-use crate::incident::{Finding, Severity};
+use crate::incident::{Finding, RankedTask, Severity};
 use crate::scene::{Announced, Scene};
 use crate::size::{grouped, human, percent};
 
@@ -175,6 +175,15 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
     let chosen = killable().nth(place);
     let chosen_points = chosen.and_then(|task| task.badness_pages).unwrap_or(0);
+    if let Some(line) = scene.allocating_task_line() {
+        found.push(allocating_task(
+            scene,
+            victim,
+            first,
+            [Some(line), row(first.pid)],
+        ));
+        return;
+    }
     // Equal points: the kernel keeps the first or the last it met, by version.
     if chosen_points >= points || within_bonus(scene, chosen_points, points) {
         return;
@@ -200,6 +209,28 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .number("first_pid", u64::from(first.pid))
         .cite(scene, [scene.kill_line(), row(first.pid)]),
     );
+}
+
+/// Nobody was chosen: whoever asked for the memory had to go.
+fn allocating_task(
+    scene: &Scene<'_>,
+    victim: &Victim,
+    first: &RankedTask,
+    lines: [Option<LineIndex>; 2],
+) -> Finding {
+    finding(
+        "allocating-task-killed",
+        Severity::Warning,
+        format!(
+            "{} (pid {}) was killed because it asked for memory; {} (pid {}) held more",
+            victim.comm, victim.pid, first.comm, first.pid
+        ),
+        "vm.oom_kill_allocating_task is set: the kernel kills whoever asks when memory is short, and not who holds most of it. The \
+         shortage goes on.",
+    )
+    .number("victim_pid", u64::from(victim.pid))
+    .number("first_pid", u64::from(first.pid))
+    .cite(scene, lines)
 }
 
 /// The score in the kill line (before 5.1) when it is what the points make: thousandths of the memory in question.

@@ -149,6 +149,16 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
         .fold(0, u64::saturating_add)
         .saturating_add(free_on_unlisted_nodes_kib(scene).unwrap_or(0));
     let (code, severity, title, detail) = match shortage {
+        Shortage::WasFree if scene.is_page_fault() => (
+            "page-fault-refused",
+            Severity::Warning,
+            "The machine had memory: a page fault was refused it for another reason".to_owned(),
+            format!(
+                "{told}. Kernels before 5.16 call the OOM killer when a page fault ends without memory (pagefault_out_of_memory), \
+                 whoever refused it: often a limit of kernel memory of a cgroup (memory.kmem.limit_in_bytes, v1), of huge pages, or \
+                 a driver. Nothing that is killed then helps."
+            ),
+        ),
         Shortage::Machine => (
             "machine-out-of-memory",
             Severity::Critical,

@@ -142,6 +142,9 @@ fn machine(scene: &Scene<'_>) -> &'static str {
             "because the machine's low memory zone ran out, while others had room"
         }
         Some(Shortage::Bound) => "because the memory nodes that the task may use ran out",
+        Some(Shortage::WasFree) if scene.is_page_fault() => {
+            "because a page fault was refused memory, though the machine had some"
+        }
         Some(Shortage::WasFree) => "because the machine was short of memory for a moment",
         Some(Shortage::Machine) | None => "because the whole machine ran out of memory",
     }

@@ -39,6 +39,33 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if !case.scene.is_machine() {
         return;
     }
+    if case.scene.allocating_task_line().is_some() {
+        list.push(remedy(
+            "choose-the-victim",
+            "Let the kernel choose whom it kills",
+            "With vm.oom_kill_allocating_task=0, the default, the process that holds most memory (oom_score_adj included) is killed, and \
+             not whoever asks next.",
+            &[
+                "sysctl vm.oom_kill_allocating_task",
+                "sudo sysctl -w vm.oom_kill_allocating_task=0",
+            ],
+            "On machines with very many processes the choice takes longer.",
+        ));
+    }
+    if case.has("page-fault-refused") {
+        list.push(remedy(
+            "find-who-refused",
+            "Find who refused the memory",
+            "More memory does not help: the machine had some. Look for cgroups at a limit of kernel memory or of huge pages, and for what \
+             a driver logged right before.",
+            &[
+                "grep -H . /sys/fs/cgroup/memory/*/memory.kmem.failcnt /sys/fs/cgroup/hugetlb/*/hugetlb.*.failcnt 2>/dev/null | grep -v ':0$'",
+                "sudo dmesg | tail -n 200",
+            ],
+            "None: this only looks.",
+        ));
+        return;
+    }
     let shortage = shortage(case.scene);
     match shortage {
         Some(Shortage::Fragmented) => list.push(fragmented()),

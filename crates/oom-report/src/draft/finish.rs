@@ -84,7 +84,15 @@ impl Draft {
         }
         let machine =
             matches!(self.cause, Cause::Machine | Cause::AllocatingTask) || self.mem_info_seen;
-        self.report.scope = if by_memcg {
+        // A cgroup's OOM that panics prints the machine's memory (dump_header without a memcg, before 4.x).
+        let called_by_memcg = self.cause == Cause::Unsaid
+            && trigger.is_some_and(|trigger| {
+                trigger.stack.iter().any(|function| {
+                    function.starts_with("mem_cgroup_out_of_memory")
+                        || function.starts_with("mem_cgroup_oom_synchronize")
+                })
+            });
+        self.report.scope = if by_memcg || called_by_memcg {
             Some(Scope::Memcg)
         } else if machine {
             Some(self.scope_of_nodes())

@@ -221,3 +221,26 @@ fn a_line_in_backticks_is_a_line() {
         );
     }
 }
+
+/// 3.10: dump_header is called without the cgroup, and prints the machine's memory.
+#[test]
+fn a_cgroups_shortage_that_panics_is_the_cgroups() {
+    let log = |function: &str| {
+        format!(
+            "[   81.234289] app invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\n\
+             [   81.234299] CPU: 3 PID: 8284 Comm: app Tainted: G           O E 3.10.0-229.el7.x86_64 #1\n\
+             [   81.234314] Call Trace:\n\
+             [   81.234327]  [<ffffffff81603d1c>] dump_header+0x8e/0x214\n\
+             [   81.234342]  [<ffffffff811c17bf>] {function}+0x34f/0x580\n\
+             [   81.234350]  [<ffffffff8115df44>] pagefault_out_of_memory+0x14/0x90\n\
+             [   81.234381] Mem-Info:\n\
+             [   81.234419] Node 0 DMA free:15900kB min:20kB low:24kB high:28kB\n\
+             [   81.234867] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n"
+        )
+    };
+    let report = scan_one(log("mem_cgroup_oom_synchronize").as_bytes());
+    assert_eq!(report.scope, Some(Scope::Memcg));
+    assert_eq!(report.outcomes[0].0, Outcome::Panic);
+    let report = scan_one(log("out_of_memory").as_bytes());
+    assert_eq!(report.scope, Some(Scope::Global));
+}

@@ -127,7 +127,8 @@ pub(super) fn check<'a>(
                 allowed_class: own <= class,
                 allowed_node: allowed(mems, zone.node) && allowed(nodemask, zone.node),
                 free_kib,
-                watermark_kib: zone.fields_kib.get("high").unwrap_or_else(|| get("min")),
+                // A line that lost its end shows nothing.
+                watermark_kib: zone.fields_kib.get("high").or(zone.fields_kib.get("min"))?,
                 reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
                 has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
                 largest_block_kib: blocks().map(|area| area.block_kib).max(),

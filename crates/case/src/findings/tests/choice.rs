@@ -79,6 +79,39 @@ fn the_kernels_choice_is_held_against_the_computed_one() {
     }
 }
 
+/// vm.oom_kill_allocating_task: nobody is chosen.
+#[test]
+fn whoever_asked_for_memory_may_have_to_die() {
+    let mut report = machine();
+    let differs = [(1, Some(901), false), (11_190, Some(900), true)];
+    let codes = |report: &OomReport| -> Vec<String> {
+        let found = choice_with(report, &differs);
+        found.iter().map(|one| one.code.to_string()).collect()
+    };
+    assert!(!codes(&report).contains(&"allocating-task-killed".to_owned()));
+    let line = add_line(
+        &mut report,
+        "Out of memory (oom_kill_allocating_task): Killed process 11190 (app) total-vm:9kB",
+    );
+    report.victims[0].lines = vec![line];
+    let told = codes(&report);
+    assert!(
+        told.contains(&"allocating-task-killed".to_owned()),
+        "{told:?}"
+    );
+    assert!(
+        !told.contains(&"choice-differs-from-rank".to_owned()),
+        "{told:?}"
+    );
+    let incident = judged(&report);
+    assert!(
+        incident
+            .remedies
+            .iter()
+            .any(|remedy| remedy.code == "choose-the-victim")
+    );
+}
+
 /// Kernels before 5.1 print the score: it proves the computation, and needs words when oom_score_adj made it small.
 #[test]
 fn the_printed_score_is_what_the_points_make() {

@@ -183,3 +183,41 @@ fn the_machines_kernel_memory_is_no_process() {
         .collect();
     assert!(codes.contains(&"find-kernel-memory") && !codes.contains(&"add-swap"));
 }
+
+/// Kernels before 5.16 kill when a page fault ends without memory, whoever refused it.
+#[test]
+fn a_page_fault_may_be_refused_memory_that_is_there() {
+    let mut report = machine();
+    let normal = zone(&mut report, 0, "Normal", 900_000, 16_000, &[0, 0, 0, 0]);
+    report.system.as_mut().unwrap().zones[2] = normal;
+    only_reason(&report, "memory-was-free");
+    is_silent(&report, "page-fault-refused");
+    trigger(&mut report).gfp_mask = Some(0);
+    trigger(&mut report).order = Some(0);
+    is_silent(&report, "memory-was-free");
+    let incident = fires(&report, "page-fault-refused");
+    assert!(
+        incident
+            .verdict
+            .summary
+            .contains("a page fault was refused memory")
+    );
+    let has = |code: &str| incident.remedies.iter().any(|remedy| remedy.code == code);
+    assert!(has("find-who-refused") && !has("reserve-for-the-system"));
+    // Where the zones are short it is a shortage like any other.
+    let mut short = machine();
+    trigger(&mut short).page_fault = true;
+    only_reason(&short, "machine-out-of-memory");
+}
+
+/// A zone line that lost its end says nothing of what had to stay free.
+#[test]
+fn a_zone_without_its_watermarks_proves_nothing() {
+    let mut report = machine();
+    for zone in &mut report.system.as_mut().unwrap().zones {
+        zone.fields_kib = values(&[("free", 500_000)]);
+    }
+    for code in WHY {
+        is_silent(&report, code);
+    }
+}
