@@ -114,10 +114,7 @@ impl CgroupOwner {
                 Some(unit) => unit.to_string(),
                 None => "slice".into(),
             },
-            Level::UserSession => match self.session_uid {
-                Some(uid) => format!("session of user {uid}"),
-                None => "user session".into(),
-            },
+            Level::UserSession => self.session_in_words(),
             Level::Kubepods => "kubepods".into(),
             Level::QosTier => match self.qos_class {
                 Some(class) => format!("{class:?} tier"),
@@ -131,6 +128,32 @@ impl CgroupOwner {
             Level::Container if self.below_container => "cgroup inside the container".into(),
             Level::Container => "container".into(),
             Level::Monitor => "container monitor".into(),
+        }
+    }
+
+    /// Whose service manager runs the unit, where it is not the machine's own.
+    pub fn manager_uid(&self) -> Option<u32> {
+        let unit = self.unit.as_deref()?;
+        let of_machine =
+            unit.starts_with("session-") || unit.starts_with("user@") || unit.ends_with(".slice");
+        self.session_uid.filter(|_| !of_machine)
+    }
+
+    /// A login session, all that a user runs, or a unit of the user's own service manager.
+    fn session_in_words(&self) -> String {
+        let Some(uid) = self.session_uid else {
+            return "user session".into();
+        };
+        let unit = self.unit.as_deref().unwrap_or_default();
+        let session = unit
+            .strip_prefix("session-")
+            .and_then(|rest| rest.strip_suffix(".scope"));
+        match session {
+            Some(number) => format!("session {number} of user {uid}"),
+            None if unit.ends_with(".slice") => format!("the slice of user {uid}"),
+            None if unit.starts_with("user@") => format!("the service manager of user {uid}"),
+            None if !unit.is_empty() => format!("{unit} of user {uid}"),
+            None => format!("session of user {uid}"),
         }
     }
 

@@ -208,7 +208,19 @@ fn owners_are_told_in_words() {
         ),
         (
             "/user.slice/user-1000.slice/session-3.scope",
-            Some("session of user 1000"),
+            Some("session 3 of user 1000"),
+        ),
+        (
+            "/user.slice/user-1000.slice",
+            Some("the slice of user 1000"),
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service",
+            Some("the service manager of user 1000"),
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/run-u640.service",
+            Some("run-u640.service of user 1000"),
         ),
         (
             "/ecs/{hash}/{a}",

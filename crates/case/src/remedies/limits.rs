@@ -87,11 +87,15 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             };
             (format!("Raise the container's memory limit, to {told} for a start"), vec![command])
         }
-        (Level::Service | Level::Slice, _) => {
+        (Level::Service | Level::Slice | Level::UserSession, _) => {
             let unit = owner.unit.as_deref().and_then(shell::quoted).unwrap_or_else(|| "UNIT".into());
+            let manager = match owner.manager_uid() {
+                Some(uid) => format!("--user --machine={uid}@ "),
+                None => String::new(),
+            };
             (
                 format!("Raise MemoryMax of {}, to {told} for a start", owner.level_in_words()),
-                vec![format!("sudo systemctl set-property {unit} MemoryMax={mib}M")],
+                vec![format!("sudo systemctl {manager}set-property {unit} MemoryMax={mib}M")],
             )
         }
         _ => (

@@ -41,8 +41,10 @@ fn the_limit_is_raised_where_it_was_hit() {
             .contains("--limits=memory=38400Mi")
     );
     let mut report = figure_13();
+    let of_user = "/user.slice/user-7.slice/user@7.service/app.slice/run-u1.service";
     for path in [
         format!("/docker/{ID}"),
+        of_user.to_owned(),
         "/system.slice/a'b.service".to_owned(),
     ] {
         let memcg = report.memcg.as_mut().unwrap();
@@ -50,6 +52,9 @@ fn the_limit_is_raised_where_it_was_hit() {
         let command = command(&report).unwrap();
         let wanted = if path.contains("docker") {
             format!("docker update --memory 38400m --memory-swap 38400m {ID}")
+        } else if path == of_user {
+            "sudo systemctl --user --machine=7@ set-property run-u1.service MemoryMax=38400M"
+                .to_owned()
         } else {
             r"sudo systemctl set-property 'a'\''b.service' MemoryMax=38400M".to_owned()
         };
