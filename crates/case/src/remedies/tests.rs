@@ -53,7 +53,7 @@ fn the_limit_is_raised_where_it_was_hit() {
         let wanted = if path.contains("docker") {
             format!("docker update --memory 38400m --memory-swap 38400m {ID}")
         } else if path == of_user {
-            "sudo systemctl --user --machine=7@ set-property run-u1.service MemoryMax=38400M"
+            "sudo systemctl --user --machine=7@ set-property 'run-u1.service' MemoryMax=38400M"
                 .to_owned()
         } else {
             r"sudo systemctl set-property 'a'\''b.service' MemoryMax=38400M".to_owned()
