@@ -51,6 +51,16 @@ pub const SUITES: [Suite; 4] = [
     },
 ];
 
+impl Suite {
+    /// By the version of its kernel or by Debian's name for it.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        SUITES
+            .into_iter()
+            .find(|suite| suite.kernel == name || suite.name == name)
+    }
+}
+
 /// Set to use another Debian mirror than the machine's apt sources name.
 pub const MIRROR_VARIABLE: &str = "WHODUNIT_LAB_DEBIAN_MIRROR";
 /// Set to keep kernels elsewhere than in `~/.cache/whodunit-lab`.

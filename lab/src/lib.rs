@@ -23,5 +23,11 @@ pub mod transcript;
 pub mod truth;
 pub mod vm;
 
+/// Whether what can't be staged is a failure (`WHODUNIT_REQUIRE_LAB=1`, as in CI) rather than something to tell of.
+#[must_use]
+pub fn required() -> bool {
+    std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1")
+}
+
 /// What staging came to.
 pub type Result<T> = anyhow::Result<T>;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::Result;
-use crate::kernel::{SUITES, Suite};
+use crate::kernel::Suite;
 use matrix::Outcome;
 use table::{KINDS, Kind};
 
@@ -49,10 +49,7 @@ impl Place {
         if name == "here" {
             return Ok(Self::Here);
         }
-        let suite = SUITES
-            .into_iter()
-            .find(|suite| suite.kernel == name || suite.name == name);
-        suite
+        Suite::of(name)
             .map(Self::Vm)
             .with_context(|| format!("no such kernel in the lab: {name}"))
     }

@@ -324,7 +324,7 @@ fn stored_recordings_are_explained_as_they_happened() {
 fn live(what: &str, stage: impl FnOnce() -> Result<Vec<Recording>>, ours: Option<&str>) {
     match stage() {
         Ok(recordings) => hold(&recordings, ours),
-        Err(why) if std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1") => {
+        Err(why) if whodunit_lab::required() => {
             panic!("{what} could not be staged: {why:#}")
         }
         Err(why) => eprintln!("\n*** NOT TESTED: {what} could not be staged: {why:#}\n"),

@@ -15,7 +15,7 @@ fn line_up(place: &str, runs: usize, bystanders: usize) {
         whodunit: program::whodunit(test.ancestors().nth(3).unwrap()).unwrap(),
         record: None,
     };
-    let required = std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1");
+    let required = whodunit_lab::required();
     let outcome = Place::of(place).and_then(|place| lineup::run(place, &order));
     match outcome {
         Ok(outcome) => {

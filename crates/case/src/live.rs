@@ -25,6 +25,7 @@ use crate::incident::{
 };
 use crate::judge::not_looked_at;
 use crate::ledger::PastKill;
+use crate::role::Role;
 
 pub(crate) use accuse::Accusation;
 pub use node::{LostBoot, node_lost};
@@ -272,6 +273,17 @@ fn not_looked_at(
             "which user of the cluster opened the session",
             "A command that is run in a container through the API server carries no login: only the audit log of the API server names its user.",
             "kubectl get events -A; look for verb create, resource pods/exec in the API server's audit log",
+        );
+    }
+    let asked_over_api = case.kill.as_deref().is_some_and(|kill| {
+        let role = Role::of(&kill.sender);
+        role == Some(Role::Runtime) && around.person.is_none() && kill.sender.login_uid.is_none()
+    });
+    if accusation.killer == Killer::Runtime && asked_over_api && !owner.kubernetes {
+        add(
+            "who asked the runtime for it",
+            "A client of its API did (a person, a CI agent, a script), or it went by its own rules: the signal is the same, and the API carries no login.",
+            "docker events --since 10m --until 0s; journalctl -u docker -u containerd --since '-10 min'",
         );
     }
     if owner.kubernetes

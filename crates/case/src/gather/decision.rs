@@ -2,10 +2,13 @@
 
 use smol_str::SmolStr;
 
-use super::{Gatherer, Key, ONE_DECISION_NS, key};
+use super::{Gatherer, Key, MS, ONE_DECISION_NS, key};
 use crate::cgroup_path::CgroupOwner;
 use crate::fact::{KillSignal, Process, SenderCall, SignalOrigin};
 use crate::role::Role;
+
+/// A runtime learns of the end of a container's first process from its shim, and then looks for the others.
+const CLEARED_NS: u64 = 1_000 * MS;
 
 /// A sender of signals to many by one kill(2), whom it named, and in which container: a pod's case is not another's.
 pub(super) type Crowd = (Key, i32, Option<SmolStr>);
@@ -33,6 +36,9 @@ impl Gatherer {
         {
             return Some(*number);
         }
+        if let Some(number) = self.cleared_away(signal) {
+            return Some(number);
+        }
         let number = self.latest?;
         let open = self.open.get(&number)?;
         let first = open.case.kill.as_ref()?;
@@ -57,6 +63,23 @@ impl Gatherer {
                     .iter()
                     .any(|ancestor| ancestor.is(&first.target)));
         (same_file || same_teardown || same_container || same_tree).then_some(number)
+    }
+
+    /// The case of a container's first process, when the runtime kills what that left behind: in the machine's own pid
+    /// namespace, or in another container's, the kernel does not.
+    fn cleared_away(&self, signal: &KillSignal) -> Option<u64> {
+        if Role::of(&signal.sender) != Some(Role::Runtime) {
+            return None;
+        }
+        let id = container(&signal.target)?;
+        let number = *self.by_container.get(id.as_str())?;
+        let open = self.open.get(&number)?;
+        let first = open.case.kill.as_ref()?;
+        let parent = first.target_ancestors.first()?.cgroup.as_deref()?;
+        // Nothing of the container is above its first process.
+        let is_top = CgroupOwner::of(parent).container_id != Some(id);
+        let since = signal.boot_ns.checked_sub(open.last_signal_ns)?;
+        (is_top && !open.case.exits.is_empty() && since <= CLEARED_NS).then_some(number)
     }
 
     /// The case of a child, when the process ended because of it: a container's shell gives its child's 137 as its own

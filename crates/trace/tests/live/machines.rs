@@ -30,7 +30,7 @@ fn on(suite: Suite) {
     });
     let (kernel, program) = match staged {
         Ok(staged) => staged,
-        Err(why) if std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1") => {
+        Err(why) if whodunit_lab::required() => {
             panic!("kernel {} could not be staged: {why:#}", suite.kernel)
         }
         Err(why) => {

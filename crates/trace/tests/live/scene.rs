@@ -20,7 +20,7 @@ pub(crate) type Check = fn() -> anyhow::Result<()>;
 pub(crate) fn live(what: &str, check: Check) {
     match scene().map(drop).and_then(|()| check()) {
         Ok(()) => {}
-        Err(why) if std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1") => {
+        Err(why) if whodunit_lab::required() => {
             panic!("{what} could not be staged: {why:#}")
         }
         Err(why) => eprintln!("\n*** NOT TESTED: {what} could not be staged: {why:#}\n"),

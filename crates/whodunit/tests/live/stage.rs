@@ -15,11 +15,6 @@ use crate::http::{Answer, get};
 /// Longest that anything may take; the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What can't be staged is a failure, not something left out.
-pub(crate) fn required() -> bool {
-    std::env::var_os("WHODUNIT_REQUIRE_LAB").is_some_and(|value| value == "1")
-}
-
 /// What `found` gives once it gives something.
 pub(crate) fn wait_for<T>(what: &str, found: impl FnMut() -> Option<T>) -> T {
     wait_within(PATIENCE, found).unwrap_or_else(|| panic!("{what}: not within {PATIENCE:?}"))
@@ -117,7 +112,10 @@ impl Agent {
         match missing {
             None => Some(agent),
             Some(missing) => {
-                assert!(!required(), "the agent lacks sources here: {missing}");
+                assert!(
+                    !whodunit_lab::required(),
+                    "the agent lacks sources here: {missing}"
+                );
                 eprintln!(
                     "\n*** NOT TESTED: the agent lacks sources here (root? eBPF?): {missing}\n"
                 );

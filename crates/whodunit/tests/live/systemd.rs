@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use whodunit_lab::kernel::{SUITES, vmlinuz};
+use anyhow::Context;
+use whodunit_lab::kernel::{Suite, vmlinuz};
 use whodunit_lab::{hog, packages, static_program, vm};
-
-use crate::stage::required;
 
 /// A service manager that waits for a first word, asks for signs of life within 4 s, and starts what `play` needs.
 const UNITS: [(&str, &str); 3] = [
@@ -51,10 +50,7 @@ cat /tmp/log
 fn stage() -> whodunit_lab::Result<String> {
     packages::ensure()?;
     packages::ensure_peers()?;
-    let suite = SUITES
-        .into_iter()
-        .find(|suite| suite.kernel == "6.12")
-        .expect("a kernel of the lab");
+    let suite = Suite::of("6.12").context("not a kernel of the lab")?;
     let programs: [(&str, PathBuf); 3] = [
         ("hog", hog::build()?),
         (
@@ -74,7 +70,7 @@ fn stage() -> whodunit_lab::Result<String> {
 fn the_shipped_unit_runs_under_systemd() {
     let said = match stage() {
         Ok(said) => said,
-        Err(why) if required() => panic!("systemd could not be staged: {why:#}"),
+        Err(why) if whodunit_lab::required() => panic!("systemd could not be staged: {why:#}"),
         Err(why) => {
             eprintln!("\n*** NOT TESTED: the unit under systemd: {why:#}\n");
             return;

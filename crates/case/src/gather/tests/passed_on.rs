@@ -3,7 +3,7 @@
 
 use super::super::*;
 use super::{ALL, MS, by_kernel, child_of, exit, process, signal, told};
-use crate::fact::SenderCall;
+use crate::fact::{Ancestor, SenderCall};
 
 #[test]
 fn a_shell_that_passes_on_its_childs_137_is_no_case_of_its_own() {
@@ -60,6 +60,40 @@ fn a_client_and_its_shell_that_pass_on_a_containers_137_are_no_cases() {
     assert_eq!(play(container(process(9, "app"))), 1);
     // What the client had started is on another machine: one case of its own, its shell's is none.
     assert_eq!(play(process(9, "app")), 2);
+}
+
+/// A container in the machine's own pid namespace: the kernel takes nobody along with its first process, the runtime does.
+#[test]
+fn what_the_runtime_clears_away_is_of_the_first_process_case() {
+    let container = |tgid: u32, comm: &str| {
+        let mut process = process(tgid, comm);
+        let id = "a".repeat(64);
+        process.cgroups.unified = Some(format!("/system.slice/docker-{id}.scope").into());
+        process
+    };
+    let above = |process: &Process| Ancestor {
+        tgid: process.tgid,
+        start_boot_ns: process.start_boot_ns,
+        cgroup: process.cgroups.unified.clone(),
+        ..Ancestor::default()
+    };
+    let (shim, init) = (process(30, "containerd-shim"), container(31, "sh"));
+    let play = |parent: &Process, at_ns: u64| {
+        let mut gatherer = Gatherer::new(ALL);
+        let mut kill = signal(9, process(2, "kill"), init.clone(), MS);
+        kill.target_ancestors = vec![above(parent)];
+        gatherer.take(Fact::Signal(Box::new(kill)), MS);
+        gatherer.take(Fact::Exit(Box::new(exit(init.clone(), 9, 2 * MS))), 2 * MS);
+        let rest = signal(9, process(40, "runc"), container(32, "sleep"), at_ns);
+        gatherer.take(Fact::Signal(Box::new(rest)), at_ns);
+        let cases = gatherer.finish();
+        let new = cases.iter().filter(|told| matches!(told, Told::New(_)));
+        new.count()
+    };
+    assert_eq!(play(&shim, 15 * MS), 1);
+    // Another decision: much later, or after the end of a child.
+    assert_eq!(play(&shim, 5_000 * MS), 2);
+    assert_eq!(play(&container(31, "sh"), 15 * MS), 2);
 }
 
 /// PR_SET_PDEATHSIG: whoever dies with a victim dies of what killed that.
