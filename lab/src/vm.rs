@@ -18,7 +18,7 @@ use crate::script::{Stage, script};
 
 /// How long a machine may say nothing before it counts as hung. An emulated processor starts a kernel in about five
 /// seconds, and several times that beside a compiler; a script speaks at each of its steps.
-const LONGEST_SILENCE: Duration = Duration::from_secs(240);
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 
 /// Before the exit status of a program, in a machine's words.
 const STATUS: &str = "@@STATUS ";

@@ -190,7 +190,8 @@ kind_person_hostile_victim() {
 # Only with the second 96 MiB of APP, which waits for $D/go, is less left than earlyoom allows; when it is gone, more is.
 # $1: how much less has to be left for SIGKILL than for SIGTERM, KiB.
 earlyoom_acts() {
-  available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+  # What the run before held is given back in its own time.
+  available=$(for _ in 1 2 3; do sleep 0.2; awk '/^MemAvailable:/ { print $2 }' /proc/meminfo; done | sort -n | tail -n 1)
   least=$((available - 48 * 1024))
   earlyoom -r 0 -s 100 -M $least,$((least - $1)) --prefer '^hog$' > "$D/earlyoom" 2>&1 &
   daemon=$!
