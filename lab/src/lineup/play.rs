@@ -18,6 +18,9 @@ const STAGE: &str = include_str!("stage.sh");
 const KINDS: &str = include_str!("kinds.sh");
 const RUNTIMES: &str = include_str!("runtimes.sh");
 
+/// Runs in one virtual machine: what they leave in its small memory is gone with it.
+const TURNS_A_MACHINE: usize = 100;
+
 /// One run of a kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -83,7 +86,17 @@ struct Setting<'a> {
     in_initramfs: bool,
 }
 
-fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) -> String {
+/// A kind, and which run of it.
+type Turn<'a> = (&'a Kind, usize);
+
+fn turns<'a>(kinds: &[&'a Kind], order: &Order) -> Vec<Turn<'a>> {
+    kinds
+        .iter()
+        .flat_map(|kind| (1..=runs_of(kind, order)).map(|number| (*kind, number)))
+        .collect()
+}
+
+fn script(setting: &Setting<'_>, turns: &[Turn<'_>], names: &Names, order: &Order) -> String {
     let path = |path: &Path| format!("'{}'", path.display());
     let mut text = format!(
         "HOG={hog}\nBUSYBOX={busybox}\nWHODUNIT={whodunit}\nSCRATCH={scratch}\nMEM={memory}\nUNIFIED={unified}\nROOT='{root}'\nV={version}\n\
@@ -109,17 +122,15 @@ fn script(setting: &Setting<'_>, kinds: &[&Kind], names: &Names, order: &Order) 
     );
     // Whoever read the words may be gone: what was made is removed all the same.
     text.push_str("trap '' PIPE\nbegin_watch || { strike; exit 1; }\n");
-    for kind in kinds {
-        for number in 1..=runs_of(kind, order) {
-            let marks = Marks::of(names, kind.name, number);
-            let _ = writeln!(
-                text,
-                "play {} {number} {} {}",
-                kind.name,
-                marks.container_ids.join(" "),
-                marks.pod_uids.join(" ")
-            );
-        }
+    for (kind, number) in turns {
+        let marks = Marks::of(names, kind.name, *number);
+        let _ = writeln!(
+            text,
+            "play {} {number} {} {}",
+            kind.name,
+            marks.container_ids.join(" "),
+            marks.pod_uids.join(" ")
+        );
     }
     text.push_str("end_watch\nstrike > /dev/null 2>&1\necho @@DONE\n");
     text
@@ -152,7 +163,7 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
         in_initramfs: false,
     };
     let file = scratch.path().join("script");
-    fs::write(&file, script(&setting, kinds, &names, order))?;
+    fs::write(&file, script(&setting, &turns(kinds, order), &names, order))?;
     // In a session of its own: what it starts has no terminal, as what a daemon starts has none; nor anybody's login.
     let nobody = "[ ! -e /proc/self/loginuid ] || echo 4294967295 > /proc/self/loginuid 2>/dev/null; exec sh \"$0\"";
     let done = Command::new("setsid")
@@ -200,17 +211,20 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
     let (under_systemd, plain): (Vec<&Kind>, Vec<&Kind>) =
         kinds.iter().partition(|kind| kind.stage == Stage::Systemd);
     let mut played = Played::default();
-    if !plain.is_empty() {
-        let run = vm::run_script(&image, &programs, &script(&setting, &plain, &names, order))?;
-        played = take_apart(&run.transcript, &names)?;
+    for turns in turns(&plain, order).chunks(TURNS_A_MACHINE) {
+        let words = script(&setting, turns, &names, order);
+        let run = vm::run_script(&image, &programs, &words)?;
+        let more = take_apart(&run.transcript, &names)?;
         played.kernel_release = run.kernel_release;
+        played.runs.extend(more.runs);
+        played.notes.extend(more.notes);
     }
     if !under_systemd.is_empty() {
         programs.push((
             "lib/systemd/systemd-oomd",
             "/lib/systemd/systemd-oomd".into(),
         ));
-        let words = script(&setting, &under_systemd, &names, order);
+        let words = script(&setting, &turns(&under_systemd, order), &names, order);
         let units = oomd_units(&under_systemd, &names, order);
         let run = vm::run_script_under_systemd(&image, &programs, &units, &words)?;
         let more = take_apart(&run.transcript, &names)?;
