@@ -6,19 +6,19 @@
 mod case;
 mod decision;
 mod memory;
+mod passed_on;
 
 pub use case::Case;
-pub(crate) use decision::{is_parent_death, is_teardown};
+pub(crate) use decision::{KernelReason, is_parent_death, is_teardown, kernel_reason};
 
 use std::collections::{BTreeSet, HashMap};
 
 use oom_report::report::OomReport;
 
 use crate::fact::{
-    Ancestor, CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent,
-    SignalOrigin,
+    CgroupOom, EventLevel, Exit, Fact, KillSignal, OomMark, Process, RuntimeEvent, SignalOrigin,
 };
-use crate::role::{self, Role};
+use crate::role::Role;
 use decision::Crowd;
 use memory::Recent;
 
@@ -41,10 +41,6 @@ const ONE_DECISION_NS: u64 = 50 * MS;
 const COUNTED_NS: u64 = 2_000 * MS;
 /// Whoever ends this long after a SIGTERM did not end by it.
 const ASKED_NS: u64 = 60_000 * MS;
-/// A parent passes on its child's signal when it has waited for it.
-const PASSED_ON_NS: u64 = 1_000 * MS;
-/// A client hears of its container's end from the runtime, which clears up first.
-const PASSED_ON_BY_CLIENT_NS: u64 = 3_000 * MS;
 /// Cases kept after they were told, for what comes late.
 const KEPT: usize = 1024;
 /// Processes remembered whose case was told and is kept no more: they may end long after it.
@@ -93,6 +89,8 @@ struct Open {
     told: bool,
     deadline_ns: Option<u64>,
     last_signal_ns: u64,
+    /// It waits a second time: see [`Gatherer::waits_on`].
+    waits_on: bool,
 }
 
 /// The state between facts.
@@ -218,6 +216,9 @@ impl Gatherer {
             }
             self.due.remove(&(deadline, number));
             self.join_to_marked(number);
+            if self.waits_on(number, deadline) {
+                continue;
+            }
             let Some(open) = self.open.get_mut(&number) else {
                 continue;
             };
@@ -232,6 +233,23 @@ impl Gatherer {
             }
             return Some(Told::New(case));
         }
+    }
+
+    /// The OOM killer signals its victim, marks it, and prints its line. Whoever runs it may be interrupted between these:
+    /// by others where processors are few, or because its cgroup has used up its share of them. Once, a case that nothing
+    /// explains waits longer for the mark; says whether it does.
+    fn waits_on(&mut self, number: u64, deadline_ns: u64) -> bool {
+        let reports = self.sources.reports;
+        let Some(open) = self.open.get_mut(&number) else {
+            return false;
+        };
+        if open.told || open.waits_on || !reports || !open.case.is_unexplained() {
+            return false;
+        }
+        open.waits_on = true;
+        let longer_ns = WAIT_FOR_MARKED_REPORT_NS - WAIT_FOR_REPORT_NS;
+        self.set_deadline(number, deadline_ns.saturating_add(longer_ns));
+        true
     }
 
     /// Everything that was not told yet, whatever it still waits for: the end of watching.
@@ -256,6 +274,7 @@ impl Gatherer {
                 told: false,
                 deadline_ns: None,
                 last_signal_ns: 0,
+                waits_on: false,
             },
         );
         number
@@ -372,32 +391,6 @@ impl Gatherer {
         self.latest = Some(number);
     }
 
-    fn remember_parents(&mut self, ancestors: &[Ancestor], number: u64) {
-        for ancestor in ancestors {
-            // Whoever outlives all containers passes nothing on.
-            if ancestor.tgid > 1 {
-                self.parents
-                    .put((ancestor.tgid, ancestor.start_boot_ns), number);
-            }
-        }
-    }
-
-    /// timeout, sudo and unshare end themselves by the signal that ended their child: no case of its own.
-    fn passes_on(&mut self, signal: &KillSignal) -> bool {
-        let target = key(&signal.target);
-        let Some(number) = self.parents.get(&target).copied() else {
-            return false;
-        };
-        let at_once = self
-            .open
-            .get(&number)
-            .is_some_and(|open| signal.boot_ns.saturating_sub(open.last_signal_ns) <= PASSED_ON_NS);
-        if at_once {
-            self.passed_on.put(target, number);
-        }
-        at_once
-    }
-
     /// Processes that share the victim's memory get their signals without a mark and without a line of their own
     /// (mm/oom_kill.c, __oom_kill_process).
     fn join_to_marked(&mut self, number: u64) {
@@ -425,6 +418,9 @@ impl Gatherer {
         });
         if let Some(marked) = marked.map(|(marked, _)| *marked) {
             self.merge(number, marked);
+            if self.open.get(&marked).is_some_and(|open| open.told) {
+                self.set_deadline(marked, at_ns);
+            }
         }
     }
 
@@ -499,34 +495,6 @@ impl Gatherer {
         self.remember_parents(&exit.ancestors, self.next);
         let number = self.begin(Case::of_exit(exit));
         self.set_deadline(number, now_ns);
-    }
-
-    /// `docker run` and its kin end with the status of the container that they started, which is no child of theirs: of
-    /// the container whose process was killed last.
-    fn of_clients_container(&self, exit: &Exit) -> Option<u64> {
-        if !role::passes_on_containers(&exit.process) {
-            return None;
-        }
-        let ended = |open: &Open| {
-            open.case.container_id()?;
-            let end_ns = open.case.exits.iter().map(|exit| exit.boot_ns).max();
-            let at_ns = end_ns.unwrap_or_default().max(open.last_signal_ns);
-            let since = exit.boot_ns.checked_sub(at_ns)?;
-            (since <= PASSED_ON_BY_CLIENT_NS).then_some(since)
-        };
-        self.open
-            .iter()
-            .filter_map(|(number, open)| Some((ended(open)?, *number)))
-            .min()
-            .map(|(_, number)| number)
-    }
-
-    fn echo(&mut self, number: u64, exit: Exit, now_ns: u64) {
-        if let Some(open) = self.open.get_mut(&number) {
-            open.case.echoes.push(exit);
-            let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_MORE_NS);
-            self.set_deadline(number, deadline);
-        }
     }
 
     /// A count of the victim's own cgroup, or of the one whose limit was hit, backs the case; where nothing else is seen

@@ -149,6 +149,15 @@ impl Case {
         }
     }
 
+    /// The kernel sent it by its own decision, and neither the signal nor anything else shows why.
+    pub(super) fn is_unexplained(&self) -> bool {
+        self.may_have_report()
+            && self.marks.is_empty()
+            && self.kill.as_ref().is_some_and(|kill| {
+                kill.origin == SignalOrigin::Kernel && super::kernel_reason(kill).is_none()
+            })
+    }
+
     /// More than one process was signalled.
     pub(super) fn is_several(&self) -> bool {
         self.others.iter().any(|other| {

@@ -10,6 +10,9 @@ use crate::role::Role;
 /// A runtime learns of the end of a container's first process from its shim, and then looks for the others.
 const CLEARED_NS: u64 = 1_000 * MS;
 
+/// Processor time is charged at ticks: a limit may be a little ahead of the count.
+const CPU_SLACK_MS: u64 = 100;
+
 /// A sender of signals to many by one kill(2), whom it named, and in which container: a pod's case is not another's.
 pub(super) type Crowd = (Key, i32, Option<SmolStr>);
 
@@ -110,6 +113,38 @@ pub(crate) fn is_parent_death(signal: &KillSignal) -> bool {
     signal.origin == SignalOrigin::NoInfo
         && signal.call == SenderCall::Exit
         && signal.sender.exiting
+}
+
+/// Why the kernel sent a signal by its own decision, where the signal itself shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KernelReason {
+    /// See [`is_teardown`].
+    Teardown,
+    /// The target's tracer ended, and had asked for that: PTRACE_O_EXITKILL.
+    TracerEnded,
+    /// The target used up its processor time: check_process_timers, kernel/time/posix-cpu-timers.c, in its own context.
+    CpuLimit,
+}
+
+/// None: most likely the OOM killer, which marks its victim after the signal and then prints its line.
+pub(crate) fn kernel_reason(signal: &KillSignal) -> Option<KernelReason> {
+    let sender = &signal.sender;
+    let over_limit = signal
+        .cpu_limit
+        .is_some_and(|limit| limit.used_ms + CPU_SLACK_MS >= limit.hard_s.saturating_mul(1000));
+    match signal.origin {
+        SignalOrigin::Kernel => {}
+        SignalOrigin::Siginfo | SignalOrigin::NoInfo => return None,
+    }
+    if is_teardown(signal) {
+        Some(KernelReason::Teardown)
+    } else if signal.ptrace_exitkill && signal.tracer_tgid == Some(sender.tgid) && sender.exiting {
+        Some(KernelReason::TracerEnded)
+    } else if over_limit && sender.tgid == signal.target.tgid {
+        Some(KernelReason::CpuLimit)
+    } else {
+        None
+    }
 }
 
 /// Signals by which the end of a pid namespace's init takes the others along (kernel/pid_namespace.c,

@@ -382,6 +382,42 @@ fn a_first_process_without_a_handler_was_asked_though_it_never_got_the_signal() 
     );
 }
 
+/// Whoever runs the OOM killer may be interrupted between the signal and the mark.
+#[test]
+fn a_kernels_signal_that_nothing_explains_waits_for_its_mark() {
+    let kill = || {
+        let victim = process(9, "hog");
+        Fact::Signal(Box::new(by_kernel(signal(9, victim.clone(), victim, MS))))
+    };
+    let mut gatherer = Gatherer::new(ALL);
+    gatherer.take(kill(), MS);
+    assert_eq!(told(&mut gatherer, 400 * MS), []);
+    let mark = OomMark {
+        boot_ns: 500 * MS,
+        tgid: 9,
+        by_tgid: 9,
+    };
+    gatherer.take(Fact::OomMark(mark), 500 * MS);
+    gatherer.report(report(&[(9, "hog")]), 501 * MS);
+    let cases = told(&mut gatherer, 501 * MS);
+    assert!(matches!(cases.as_slice(), [case] if case.report.is_some() && case.marks.len() == 1));
+    // None comes: it is told all the same, once.
+    gatherer = Gatherer::new(ALL);
+    gatherer.take(kill(), MS);
+    assert_eq!(told(&mut gatherer, 900 * MS), []);
+    assert_eq!(told(&mut gatherer, 1_100 * MS).len(), 1);
+    assert_eq!(told(&mut gatherer, 9_000 * MS), []);
+    // What the signal itself explains is told at once.
+    let mut of_limit = by_kernel(signal(9, process(9, "hog"), process(9, "hog"), MS));
+    of_limit.cpu_limit = Some(crate::fact::CpuLimit {
+        hard_s: 1,
+        used_ms: 1_000,
+    });
+    gatherer = Gatherer::new(ALL);
+    gatherer.take(Fact::Signal(Box::new(of_limit)), MS);
+    assert_eq!(told(&mut gatherer, MS + WAIT_FOR_REPORT_NS).len(), 1);
+}
+
 #[test]
 fn a_marked_victim_waits_for_a_report_that_comes_late() {
     let mut gatherer = Gatherer::new(ALL);

@@ -5,7 +5,7 @@
 
 use crate::cgroup_path::{CgroupOwner, Level};
 use crate::fact::{KillSignal, SenderCall, SignalOrigin};
-use crate::gather::{Case, is_parent_death, is_teardown};
+use crate::gather::{Case, KernelReason, is_parent_death, kernel_reason};
 use crate::incident::{Cite, Confidence, Killer, RuledOut};
 use crate::role::{Role, is_interactive_shell};
 
@@ -14,8 +14,6 @@ use super::{Surroundings, full};
 
 /// A SIGTERM this long before belongs to the same stop.
 const GRACE_MOST_NS: u64 = 3600 * 1_000_000_000;
-/// Processor time is charged at ticks: a limit may be a little ahead of the count.
-const CPU_SLACK_MS: u64 = 100;
 
 /// The outcome of the rules.
 #[derive(Debug, Clone)]
@@ -99,21 +97,14 @@ fn by_kernel(case: &Case, kill: &KillSignal) -> Accusation {
         };
         return accused(killer, Confidence::Probable);
     }
-    if is_teardown(kill) {
-        return accused(Killer::KernelPidnsExit, Confidence::Certain);
+    match kernel_reason(kill) {
+        Some(KernelReason::Teardown) => accused(Killer::KernelPidnsExit, Confidence::Certain),
+        Some(KernelReason::TracerEnded) => {
+            accused(Killer::KernelPtraceExitkill, Confidence::Certain)
+        }
+        Some(KernelReason::CpuLimit) => accused(Killer::KernelRlimitCpu, Confidence::Certain),
+        None => accused(Killer::Unknown, Confidence::Possible),
     }
-    let by_tracer = kill.tracer_tgid == Some(kill.sender.tgid) && kill.sender.exiting;
-    if kill.ptrace_exitkill && by_tracer {
-        return accused(Killer::KernelPtraceExitkill, Confidence::Certain);
-    }
-    // kernel/time/posix-cpu-timers.c, check_process_timers: in the context of the process that used the time.
-    let over_limit = kill
-        .cpu_limit
-        .is_some_and(|limit| limit.used_ms + CPU_SLACK_MS >= limit.hard_s.saturating_mul(1000));
-    if over_limit && kill.sender.tgid == kill.target.tgid {
-        return accused(Killer::KernelRlimitCpu, Confidence::Certain);
-    }
-    accused(Killer::Unknown, Confidence::Possible)
 }
 
 /// A process asked for it.
