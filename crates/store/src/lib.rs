@@ -24,7 +24,7 @@
 //!
 //! let log = b"Mar  9 13:17:05 ip-172 kernel: [30320.358563] Memory cgroup out of memory: \
 //!             Kill process 11190 (app) score 9 or sacrifice child\n";
-//! let context = Context { source: 0, kind: SourceKind::File, path: Some("kern.log") };
+//! let context = Context { source: 0, kind: SourceKind::File, path: Some("kern.log"), place: None };
 //! let mut found = Vec::new();
 //! Scanner::new(Assumptions::default()).scan(log, 1, &mut |report| found.push(incident(&report, &context, &[])));
 //!
