@@ -8,6 +8,7 @@ mod walk;
 
 use smol_str::SmolStr;
 
+use crate::fact::Process;
 use crate::incident::QosClass;
 use walk::Walk;
 
@@ -93,6 +94,11 @@ impl CgroupOwner {
             start = end + 1;
         }
         walk.finish()
+    }
+
+    /// Of the cgroup that a process is in; nobody's where that was not seen.
+    pub(crate) fn of_process(process: &Process) -> Self {
+        process.cgroups.path().map(Self::of).unwrap_or_default()
     }
 
     /// The part of `path` that is the container's own cgroup; `path` is the one this was read from.

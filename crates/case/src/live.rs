@@ -110,10 +110,7 @@ fn of_report(
 fn of_signal(case: &Case, around: &Surroundings<'_>) -> Incident {
     let accusation = accuse::accuse(case, around);
     let first = case.first();
-    let owner = first
-        .and_then(|process| process.cgroups.path())
-        .map(CgroupOwner::of)
-        .unwrap_or_default();
+    let owner = first.map(CgroupOwner::of_process).unwrap_or_default();
     let boot_ns = case
         .kill
         .as_ref()

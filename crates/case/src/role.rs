@@ -194,7 +194,7 @@ pub(crate) fn passes_on_containers(process: &Process) -> bool {
 
 /// Whether it ends with the exit status of what it started, which may be on another machine.
 pub(crate) fn passes_on_status(process: &Process) -> bool {
-    let remote = || matches!(process.exe.as_deref(), Some("ssh" | "kubectl" | "oc"));
+    let remote = || matches!(process.exe.as_deref(), Some("ssh" | "oc"));
     passes_on_containers(process) || remote()
 }
 

@@ -1,4 +1,4 @@
-//! Reports made by hand for the tests: each holds the lines that its facts stand in.
+//! Reports, made by hand for the tests: each holds the lines that its facts stand in. And the signals of live cases.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use oom_report::kernel_version::KernelVersion;
@@ -9,6 +9,7 @@ use oom_report::report::{
 use smol_str::SmolStr;
 
 use crate::assemble::{Context, incident};
+use crate::fact::{Ancestor, KillSignal, MemoryCounters, Process, SenderCall, SignalOrigin};
 use crate::incident::{Finding, Incident, SourceKind, Value};
 use crate::ledger::PastKill;
 
@@ -432,4 +433,44 @@ pub(crate) fn one_line() -> OomReport {
         ..Victim::default()
     });
     report
+}
+
+/// A signal that a process sent by kill(2).
+pub(crate) fn signal(number: u32, sender: Process, target: Process, boot_ns: u64) -> KillSignal {
+    KillSignal {
+        boot_ns,
+        signal: number,
+        code: 0,
+        origin: SignalOrigin::Siginfo,
+        group: true,
+        result: 0,
+        call: SenderCall::Kill,
+        system_call: Some(62),
+        kill_pid: None,
+        written_file: None,
+        sender,
+        sender_ancestors: Vec::new(),
+        target,
+        target_ancestors: Vec::new(),
+        memory: MemoryCounters::default(),
+        cpu_limit: None,
+        ptrace_exitkill: false,
+        tracer_tgid: None,
+    }
+}
+
+/// A process as a parent of another.
+pub(crate) fn above(process: &Process) -> Ancestor {
+    Ancestor {
+        tgid: process.tgid,
+        start_boot_ns: process.start_boot_ns,
+        comm: process.comm.clone(),
+        exe: process.exe.clone(),
+        login_uid: process.login_uid,
+        tty: process.tty.clone(),
+        pid_namespace: process.pid_namespace,
+        namespaced_tgid: process.namespaced_tgid,
+        cgroup: process.cgroups.unified.clone(),
+        uid: process.uid,
+    }
 }

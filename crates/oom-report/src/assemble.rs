@@ -364,7 +364,7 @@ impl Assembler {
         if self.tangle.is_some() {
             return self.killed_in_tangle(killed, frame, number);
         }
-        let sizes = [killed.total_vm_kib, killed.anon_rss_kib];
+        let sizes = killed.sizes_kib();
         let holder = self.holder(frame).filter(|at| {
             self.draft(*at).is_some_and(|draft| {
                 let in_group = draft

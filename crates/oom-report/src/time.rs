@@ -31,39 +31,38 @@ pub(crate) enum RawTime {
 impl RawTime {
     /// Whether two lines with these times were printed at different times: of one form, and more than a second apart.
     pub(crate) fn is_apart(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::EpochUs(one), Self::EpochUs(two)) => one.abs_diff(*two) > 1_000_000,
-            (
-                Self::Civil {
-                    year,
-                    month,
-                    day,
-                    hour,
-                    minute,
-                    second,
-                    nanosecond: _,
-                    offset_s,
-                },
-                Self::Civil {
-                    year: other_year,
-                    month: other_month,
-                    day: other_day,
-                    hour: other_hour,
-                    minute: other_minute,
-                    second: other_second,
-                    nanosecond: _,
-                    offset_s: other_offset_s,
-                },
-            ) if year.is_some() == other_year.is_some() && offset_s == other_offset_s => {
-                let date = (year, month, day) != (other_year, other_month, other_day);
-                let of_day = |hour: &u8, minute: &u8, second: &u8| {
-                    (u32::from(*hour) * 60 + u32::from(*minute)) * 60 + u32::from(*second)
-                };
-                let one = of_day(hour, minute, second);
-                date || one.abs_diff(of_day(other_hour, other_minute, other_second)) > 1
-            }
-            _ => false,
+        if let (Self::EpochUs(one), Self::EpochUs(two)) = (self, other) {
+            return one.abs_diff(*two) > 1_000_000;
         }
+        let (Some((form, date, second)), Some((other_form, other_date, other_second))) =
+            (self.civil(), other.civil())
+        else {
+            return false;
+        };
+        form == other_form && (date != other_date || second.abs_diff(other_second) > 1)
+    }
+
+    /// What a civil time says of its form (a year, an offset), the date, and the second of the day.
+    fn civil(&self) -> Option<(impl PartialEq, impl PartialEq, u32)> {
+        let Self::Civil {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            nanosecond: _,
+            offset_s,
+        } = *self
+        else {
+            return None;
+        };
+        let second_of_day = (u32::from(hour) * 60 + u32::from(minute)) * 60 + u32::from(second);
+        Some((
+            (year.is_some(), offset_s),
+            (year, month, day),
+            second_of_day,
+        ))
     }
 }
 

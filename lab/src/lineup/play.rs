@@ -47,6 +47,17 @@ pub struct Played {
     pub notes: Vec<String>,
 }
 
+impl Played {
+    /// Adds what came of one virtual machine.
+    fn add(&mut self, run: vm::Run, names: &Names) -> Result<()> {
+        let more = take_apart(&run.transcript, names)?;
+        self.kernel_release = run.kernel_release;
+        self.runs.extend(more.runs);
+        self.notes.extend(more.notes);
+        Ok(())
+    }
+}
+
 /// The marks that only one run has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Marks {
@@ -219,10 +230,7 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
     for turns in turns(&plain, order).chunks(TURNS_A_MACHINE) {
         let words = script(&setting, turns, &names, order);
         let run = vm::run_script(&image, &programs, &words)?;
-        let more = take_apart(&run.transcript, &names)?;
-        played.kernel_release = run.kernel_release;
-        played.runs.extend(more.runs);
-        played.notes.extend(more.notes);
+        played.add(run, &names)?;
     }
     if !under_systemd.is_empty() {
         programs.push((
@@ -232,10 +240,7 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         let words = script(&setting, &turns(&under_systemd, order), &names, order);
         let units = oomd_units(&under_systemd, &names, order);
         let run = vm::run_script_under_systemd(&image, &programs, &units, &words)?;
-        let more = take_apart(&run.transcript, &names)?;
-        played.kernel_release = run.kernel_release;
-        played.runs.extend(more.runs);
-        played.notes.extend(more.notes);
+        played.add(run, &names)?;
     }
     Ok(played)
 }

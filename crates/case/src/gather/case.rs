@@ -127,14 +127,12 @@ impl Case {
 
     /// Container id in the cgroup path of the first process.
     pub fn container_id(&self) -> Option<String> {
-        let path = self.first()?.cgroups.path()?;
-        CgroupOwner::of(path).container_id.map(|id| id.to_string())
+        container_id(self.first()?)
     }
 
     /// Container id in the cgroup path of the first signal's sender.
     pub fn sender_container_id(&self) -> Option<String> {
-        let path = self.kill.as_ref()?.sender.cgroups.path()?;
-        CgroupOwner::of(path).container_id.map(|id| id.to_string())
+        container_id(&self.kill.as_ref()?.sender)
     }
 
     /// The kernel sent it by its own decision and for no reason that shows: a report may follow.
@@ -188,4 +186,9 @@ impl Case {
             .is_none_or(|known| known.victims.iter().any(|victim| victim.pid == pid));
         kernel && same_name && again
     }
+}
+
+fn container_id(process: &Process) -> Option<String> {
+    let owner = CgroupOwner::of_process(process);
+    owner.container_id.map(|id| id.to_string())
 }

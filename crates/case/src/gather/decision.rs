@@ -98,7 +98,7 @@ impl Gatherer {
 }
 
 fn container(process: &Process) -> Option<SmolStr> {
-    CgroupOwner::of(process.cgroups.path()?).container_id
+    CgroupOwner::of_process(process).container_id
 }
 
 /// Of a kill(2) that named more than one process.

@@ -4,6 +4,7 @@ use oom_report::report::{OomReport, Victim};
 
 use super::*;
 use crate::fact::{Ancestor, CgroupPaths, MemoryCounters, SenderCall, WrittenFile};
+use crate::sample::{above, signal};
 
 mod passed_on;
 
@@ -24,29 +25,6 @@ fn process(tgid: u32, comm: &str) -> Process {
             ..CgroupPaths::default()
         },
         ..Process::default()
-    }
-}
-
-fn signal(number: u32, sender: Process, target: Process, boot_ns: u64) -> KillSignal {
-    KillSignal {
-        boot_ns,
-        signal: number,
-        code: 0,
-        origin: SignalOrigin::Siginfo,
-        group: true,
-        result: 0,
-        call: SenderCall::Kill,
-        system_call: Some(62),
-        kill_pid: None,
-        written_file: None,
-        sender,
-        sender_ancestors: Vec::new(),
-        target,
-        target_ancestors: Vec::new(),
-        memory: MemoryCounters::default(),
-        cpu_limit: None,
-        ptrace_exitkill: false,
-        tracer_tgid: None,
     }
 }
 
@@ -277,12 +255,7 @@ fn the_end_of_an_init_takes_its_namespace_along_in_one_case() {
 }
 
 fn child_of(parent: &Process, tgid: u32, comm: &str) -> (Process, Vec<Ancestor>) {
-    let parent = Ancestor {
-        tgid: parent.tgid,
-        start_boot_ns: parent.start_boot_ns,
-        ..Ancestor::default()
-    };
-    (process(tgid, comm), vec![parent])
+    (process(tgid, comm), vec![above(parent)])
 }
 
 #[test]

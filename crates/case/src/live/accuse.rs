@@ -51,11 +51,7 @@ pub(super) fn accuse(case: &Case, around: &Surroundings<'_>) -> Accusation {
         .as_ref()
         .map(|asked| kill.boot_ns.saturating_sub(asked.boot_ns))
         .filter(|ns| *ns <= GRACE_MOST_NS);
-    let kubernetes = kill
-        .target
-        .cgroups
-        .path()
-        .is_some_and(|path| CgroupOwner::of(path).kubernetes);
+    let kubernetes = CgroupOwner::of_process(&kill.target).kubernetes;
     if accusation.killer == Killer::Runtime && kubernetes && accusation.asked_before_ns.is_some() {
         // Runtimes stop a pod's container when the kubelet asks them to, with the pod's grace period.
         accusation.killer = Killer::KubeletGracePeriod;
@@ -220,12 +216,8 @@ fn sender_is_runtime_init(kill: &KillSignal) -> bool {
 
 /// The sender runs in a service of the machine's, without a login.
 fn is_service(kill: &KillSignal) -> bool {
-    let level = kill
-        .sender
-        .cgroups
-        .path()
-        .map(|path| CgroupOwner::of(path).level);
-    level == Some(Level::Service) && kill.sender.login_uid.is_none()
+    let level = CgroupOwner::of_process(&kill.sender).level;
+    level == Level::Service && kill.sender.login_uid.is_none()
 }
 
 /// Suspects that the evidence clears. Only what it excludes stands here.

@@ -38,7 +38,7 @@ pub(super) struct Chain<'a> {
 impl<'a> Chain<'a> {
     pub(super) fn of(kill: &'a KillSignal, around: &Surroundings<'_>) -> Self {
         let sender = &kill.sender;
-        let owner = owner(sender);
+        let owner = CgroupOwner::of_process(sender);
         let ancestors = &kill.sender_ancestors;
         let roles: Vec<Option<Role>> = ancestors.iter().map(Role::of_ancestor).collect();
         let role = |wanted: Role| {
@@ -83,14 +83,6 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn owner(process: &Process) -> CgroupOwner {
-    process
-        .cgroups
-        .path()
-        .map(CgroupOwner::of)
-        .unwrap_or_default()
-}
-
 /// Follows the ancestors to the last one in the sender's container: it is the container's first process for all that
 /// the application does itself, and another one for a command that was brought in (exec, nsenter).
 fn entered_from_outside(
@@ -125,7 +117,7 @@ fn entered_from_outside(
         Some(ancestor) => (ancestor.tgid, ancestor.namespaced_tgid),
         None => (sender.tgid, sender.namespaced_tgid),
     };
-    let target = owner(&kill.target);
+    let target = CgroupOwner::of_process(&kill.target);
     let facts = match target.container_id == own.container_id {
         true => &around.container,
         false => &around.sender_container,
@@ -146,7 +138,10 @@ fn entered_from_outside(
 }
 
 fn same_place(sender: &Process, target: &Process) -> bool {
-    let (own, other) = (owner(sender), owner(target));
+    let (own, other) = (
+        CgroupOwner::of_process(sender),
+        CgroupOwner::of_process(target),
+    );
     if own.container_id.is_some() || other.container_id.is_some() {
         let same_pod = own.pod_uid.is_some() && own.pod_uid == other.pod_uid;
         return own.container_id == other.container_id || same_pod;

@@ -122,10 +122,7 @@ fn first_process(
         return;
     };
     let target = &kill.target;
-    let in_container = target
-        .cgroups
-        .path()
-        .is_some_and(|path| CgroupOwner::of(path).level == Level::Container);
+    let in_container = CgroupOwner::of_process(target).level == Level::Container;
     let Some(is_first) = is_first_process(kill, around).filter(|_| in_container) else {
         return;
     };

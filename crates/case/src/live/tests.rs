@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fact::{Ancestor, CgroupPaths, Exit, MemoryCounters, SenderCall, SignalOrigin};
+use crate::fact::{CgroupPaths, Exit, MemoryCounters, SenderCall, SignalOrigin};
+use crate::sample::{above, signal};
 
 const HOST: u32 = 1;
 const NAMESPACE: u32 = 2;
@@ -37,21 +38,6 @@ fn inside(tgid: u32, exe: &str, cgroup: &str, number: u32) -> Process {
     process
 }
 
-fn above(process: &Process) -> Ancestor {
-    Ancestor {
-        tgid: process.tgid,
-        start_boot_ns: process.start_boot_ns,
-        comm: process.comm.clone(),
-        exe: process.exe.clone(),
-        login_uid: process.login_uid,
-        tty: process.tty.clone(),
-        pid_namespace: process.pid_namespace,
-        namespaced_tgid: process.namespaced_tgid,
-        cgroup: process.cgroups.unified.clone(),
-        uid: process.uid,
-    }
-}
-
 fn at_terminal(mut process: Process) -> Process {
     process.tty = Some("pts0".into());
     process
@@ -65,26 +51,9 @@ fn kill(
     target_parents: &[&Process],
 ) -> Case {
     let parents = |list: &[&Process]| list.iter().map(|one| above(one)).collect();
-    let signal = KillSignal {
-        boot_ns: 1_000_000_000,
-        signal: 9,
-        code: 0,
-        origin: SignalOrigin::Siginfo,
-        group: true,
-        result: 0,
-        call: SenderCall::Kill,
-        system_call: Some(62),
-        kill_pid: None,
-        written_file: None,
-        sender,
-        sender_ancestors: parents(sender_parents),
-        target,
-        target_ancestors: parents(target_parents),
-        memory: MemoryCounters::default(),
-        cpu_limit: None,
-        ptrace_exitkill: false,
-        tracer_tgid: None,
-    };
+    let mut signal = signal(9, sender, target, 1_000_000_000);
+    signal.sender_ancestors = parents(sender_parents);
+    signal.target_ancestors = parents(target_parents);
     Case {
         kill: Some(Box::new(signal)),
         ..Case::default()
@@ -114,6 +83,11 @@ fn told(case: &Case, around: &Surroundings<'_>) -> (Killer, Confidence) {
     (verdict.killer, verdict.confidence)
 }
 
+#[track_caller]
+fn assert_told(case: &Case, around: &Surroundings<'_>, killer: Killer, confidence: Confidence) {
+    assert_eq!(told(case, around), (killer, confidence));
+}
+
 /// `docker run --pid=container:`, a pod's shareProcessNamespace: the first process of the second container has a number
 /// like any other.
 #[test]
@@ -127,10 +101,7 @@ fn a_container_in_anothers_pid_namespace_is_no_session() {
         ..around()
     };
     for around in [&around(), &known] {
-        assert_eq!(
-            told(&case, around),
-            (Killer::DaemonOther, Confidence::Possible)
-        );
+        assert_told(&case, around, Killer::DaemonOther, Confidence::Possible);
     }
     let summary = incident(&case, &known).verdict.summary;
     assert!(
@@ -140,7 +111,7 @@ fn a_container_in_anothers_pid_namespace_is_no_session() {
     // A command that was brought into the second container.
     let typed = at_terminal(inside(40, "bash", OTHER, 60));
     let case = kill(typed, &[&shim], inside(20, "app", OWN, 7), &[]);
-    assert_eq!(told(&case, &known), (Killer::Person, Confidence::Certain));
+    assert_told(&case, &known, Killer::Person, Confidence::Certain);
 }
 
 #[test]
@@ -149,10 +120,7 @@ fn a_command_brought_into_a_container_may_be_a_probe() {
     let app = inside(20, "app", OWN, 1);
     let command = inside(30, "kill", OWN, 9);
     let case = kill(command.clone(), &[&shim], app.clone(), &[&shim]);
-    assert_eq!(
-        told(&case, &around()),
-        (Killer::Person, Confidence::Probable)
-    );
+    assert_told(&case, &around(), Killer::Person, Confidence::Probable);
     assert!(
         incident(&case, &around())
             .verdict
@@ -160,17 +128,16 @@ fn a_command_brought_into_a_container_may_be_a_probe() {
             .contains("a probe or hook")
     );
     let case = kill(at_terminal(command), &[&shim], app, &[&shim]);
-    assert_eq!(
-        told(&case, &around()),
-        (Killer::Person, Confidence::Certain)
-    );
+    assert_told(&case, &around(), Killer::Person, Confidence::Certain);
     // It ends what it had started.
     let timeout = inside(30, "timeout", OWN, 9);
     let check = inside(31, "check", OWN, 10);
     let case = kill(timeout.clone(), &[&shim], check, &[&timeout, &shim]);
-    assert_eq!(
-        told(&case, &around()),
-        (Killer::ApplicationParent, Confidence::Certain)
+    assert_told(
+        &case,
+        &around(),
+        Killer::ApplicationParent,
+        Confidence::Certain,
     );
 }
 
@@ -191,15 +158,9 @@ fn a_terminal_multiplexer_is_no_login() {
     assert_eq!(by_tool(None), (Killer::Person, Confidence::Possible));
     assert_eq!(by_tool(Some(1000)), (Killer::Person, Confidence::Certain));
     let by_shell = kill(shell.clone(), &[&tmux], target.clone(), &[]);
-    assert_eq!(
-        told(&by_shell, &around()),
-        (Killer::Person, Confidence::Probable)
-    );
+    assert_told(&by_shell, &around(), Killer::Person, Confidence::Probable);
     let console = kill(tool, &[&shell], target, &[]);
-    assert_eq!(
-        told(&console, &around()),
-        (Killer::Person, Confidence::Probable)
-    );
+    assert_told(&console, &around(), Killer::Person, Confidence::Probable);
 }
 
 #[test]
@@ -209,9 +170,11 @@ fn a_child_that_kills_its_parent_is_the_application() {
     let mut tool = at_terminal(process(22, "kill"));
     tool.login_uid = Some(1000);
     let case = kill(tool.clone(), &[&app], app.clone(), &[]);
-    assert_eq!(
-        told(&case, &around()),
-        (Killer::ApplicationParent, Confidence::Certain)
+    assert_told(
+        &case,
+        &around(),
+        Killer::ApplicationParent,
+        Confidence::Certain,
     );
     assert!(
         incident(&case, &around())
@@ -235,9 +198,11 @@ fn who_asked_to_end_with_its_parent_is_no_mystery() {
         signal.origin = SignalOrigin::NoInfo;
         signal.call = SenderCall::Exit;
     }
-    assert_eq!(
-        told(&case, &around()),
-        (Killer::ApplicationParent, Confidence::Certain)
+    assert_told(
+        &case,
+        &around(),
+        Killer::ApplicationParent,
+        Confidence::Certain,
     );
     assert!(
         incident(&case, &around())

@@ -88,8 +88,7 @@ pub(super) fn summary(case: &Case, accusation: &Accusation, around: &Surrounding
             "The kernel killed {victim} because its parent, {process}, ended: it had asked to end with its parent (PR_SET_PDEATHSIG)."
         ),
         Killer::ApplicationParent => {
-            let container =
-                |process: &Process| CgroupOwner::of(process.cgroups.path()?).container_id;
+            let container = |process: &Process| CgroupOwner::of_process(process).container_id;
             let relation = if chain.above_target {
                 "its own parent"
             } else if chain.below_target {
@@ -237,8 +236,7 @@ fn program(process: &Process) -> String {
 
 /// `, web (0123456789ab),` of the sender.
 fn sender_container(kill: &KillSignal, around: &Surroundings<'_>) -> String {
-    let owner = kill.sender.cgroups.path().map(CgroupOwner::of);
-    let Some(id) = owner.and_then(|owner| owner.container_id) else {
+    let Some(id) = CgroupOwner::of_process(&kill.sender).container_id else {
         return String::new();
     };
     match around
@@ -252,10 +250,8 @@ fn sender_container(kill: &KillSignal, around: &Surroundings<'_>) -> String {
 }
 
 fn unit(process: &Process) -> String {
-    process
-        .cgroups
-        .path()
-        .and_then(|path| CgroupOwner::of(path).unit)
+    CgroupOwner::of_process(process)
+        .unit
         .map(|unit| format!(" of {unit}"))
         .unwrap_or_default()
 }

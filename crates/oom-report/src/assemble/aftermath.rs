@@ -92,12 +92,7 @@ impl Assembler {
         if killed.cut {
             report.doubts.push((Doubt::LineCut, Some(index)));
         }
-        self.remember(
-            killed.pid,
-            killed.comm,
-            [killed.total_vm_kib, killed.anon_rss_kib],
-            frame,
-        );
+        self.remember(killed.pid, killed.comm, killed.sizes_kib(), frame);
         true
     }
 

@@ -131,12 +131,7 @@ impl Assembler {
             let index = draft.keep(frame, number);
             draft.kill(killed, index);
         }
-        self.remember(
-            killed.pid,
-            killed.comm,
-            [killed.total_vm_kib, killed.anon_rss_kib],
-            frame,
-        );
+        self.remember(killed.pid, killed.comm, killed.sizes_kib(), frame);
         let kills = self.tangle.as_ref().map_or(0, |tangle| tangle.kills);
         let waiting = self
             .drafts

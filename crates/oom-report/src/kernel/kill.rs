@@ -59,6 +59,13 @@ pub(crate) struct Killed<'a> {
     pub(crate) cut: bool,
 }
 
+impl Killed<'_> {
+    /// What tells two kills of processes with one pid and name apart: total-vm and anon-rss.
+    pub(crate) fn sizes_kib(&self) -> [Option<u64>; 2] {
+        [self.total_vm_kib, self.anon_rss_kib]
+    }
+}
+
 /// `oom_reaper: reaped process N (c), now anon-rss:..kB, file-rss:..kB, shmem-rss:..kB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReapedLine<'a> {

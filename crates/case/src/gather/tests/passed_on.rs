@@ -2,19 +2,24 @@
 #![allow(clippy::indexing_slicing)]
 
 use super::super::*;
-use super::{ALL, MS, by_kernel, child_of, exit, process, signal, told};
-use crate::fact::{Ancestor, SenderCall};
+use super::{ALL, MS, by_kernel, child_of, exit, process, told};
+use crate::fact::SenderCall;
+use crate::sample::{above, signal};
+
+/// A process of one and the same container.
+fn in_container(tgid: u32, comm: &str) -> Process {
+    let mut process = process(tgid, comm);
+    let id = "a".repeat(64);
+    process.cgroups.unified = Some(format!("/system.slice/docker-{id}.scope").into());
+    process
+}
 
 #[test]
 fn a_shell_that_passes_on_its_childs_137_is_no_case_of_its_own() {
     let mut gatherer = Gatherer::new(ALL);
     let mut kill = signal(9, process(2, "sh"), process(9, "app"), 0);
     let shell = process(8, "bash");
-    kill.target_ancestors = vec![Ancestor {
-        tgid: 8,
-        start_boot_ns: shell.start_boot_ns,
-        ..Ancestor::default()
-    }];
+    kill.target_ancestors = vec![above(&shell)];
     gatherer.take(Fact::Signal(Box::new(kill)), 0);
     gatherer.take(Fact::Exit(Box::new(exit(process(9, "app"), 9, MS))), MS);
     gatherer.take(Fact::Exit(Box::new(exit(shell, 137 << 8, 2 * MS))), 2 * MS);
@@ -34,11 +39,6 @@ fn a_shell_that_passes_on_its_childs_137_is_no_case_of_its_own() {
 /// `docker run` is no parent of the container's processes; the shell that waits for it is one of the client.
 #[test]
 fn a_client_and_its_shell_that_pass_on_a_containers_137_are_no_cases() {
-    let container = |mut process: Process| {
-        let id = "a".repeat(64);
-        process.cgroups.unified = Some(format!("/system.slice/docker-{id}.scope").into());
-        process
-    };
     let shell = process(30, "bash");
     let (client, parents) = child_of(&shell, 31, "docker");
     let play = |killed: Process| {
@@ -57,7 +57,7 @@ fn a_client_and_its_shell_that_pass_on_a_containers_137_are_no_cases() {
             .filter(|told| matches!(told, Told::New(_)))
             .count()
     };
-    assert_eq!(play(container(process(9, "app"))), 1);
+    assert_eq!(play(in_container(9, "app")), 1);
     // What the client had started is on another machine: one case of its own, its shell's is none.
     assert_eq!(play(process(9, "app")), 2);
 }
@@ -65,26 +65,14 @@ fn a_client_and_its_shell_that_pass_on_a_containers_137_are_no_cases() {
 /// A container in the machine's own pid namespace: the kernel takes nobody along with its first process, the runtime does.
 #[test]
 fn what_the_runtime_clears_away_is_of_the_first_process_case() {
-    let container = |tgid: u32, comm: &str| {
-        let mut process = process(tgid, comm);
-        let id = "a".repeat(64);
-        process.cgroups.unified = Some(format!("/system.slice/docker-{id}.scope").into());
-        process
-    };
-    let above = |process: &Process| Ancestor {
-        tgid: process.tgid,
-        start_boot_ns: process.start_boot_ns,
-        cgroup: process.cgroups.unified.clone(),
-        ..Ancestor::default()
-    };
-    let (shim, init) = (process(30, "containerd-shim"), container(31, "sh"));
+    let (shim, init) = (process(30, "containerd-shim"), in_container(31, "sh"));
     let play = |parent: &Process, at_ns: u64| {
         let mut gatherer = Gatherer::new(ALL);
         let mut kill = signal(9, process(2, "kill"), init.clone(), MS);
         kill.target_ancestors = vec![above(parent)];
         gatherer.take(Fact::Signal(Box::new(kill)), MS);
         gatherer.take(Fact::Exit(Box::new(exit(init.clone(), 9, 2 * MS))), 2 * MS);
-        let rest = signal(9, process(40, "runc"), container(32, "sleep"), at_ns);
+        let rest = signal(9, process(40, "runc"), in_container(32, "sleep"), at_ns);
         gatherer.take(Fact::Signal(Box::new(rest)), at_ns);
         let cases = gatherer.finish();
         let new = cases.iter().filter(|told| matches!(told, Told::New(_)));
@@ -93,7 +81,7 @@ fn what_the_runtime_clears_away_is_of_the_first_process_case() {
     assert_eq!(play(&shim, 15 * MS), 1);
     // Another decision: much later, or after the end of a child.
     assert_eq!(play(&shim, 5_000 * MS), 2);
-    assert_eq!(play(&container(31, "sh"), 15 * MS), 2);
+    assert_eq!(play(&in_container(31, "sh"), 15 * MS), 2);
 }
 
 /// PR_SET_PDEATHSIG: whoever dies with a victim dies of what killed that.
@@ -177,11 +165,7 @@ fn a_parent_that_ends_itself_by_its_childs_signal_is_no_case_of_its_own() {
     let mut gatherer = Gatherer::new(ALL);
     let timeout = process(8, "timeout");
     let mut kill = signal(9, timeout.clone(), process(9, "sleep"), 0);
-    kill.target_ancestors = vec![Ancestor {
-        tgid: 8,
-        start_boot_ns: timeout.start_boot_ns,
-        ..Ancestor::default()
-    }];
+    kill.target_ancestors = vec![above(&timeout)];
     gatherer.take(Fact::Signal(Box::new(kill)), 0);
     let itself = signal(9, timeout.clone(), timeout.clone(), MS);
     gatherer.take(Fact::Signal(Box::new(itself)), MS);
@@ -198,11 +182,7 @@ fn a_parent_that_ends_itself_by_its_childs_signal_is_no_case_of_its_own() {
     // Long after its child's death it killed itself, and so it did without one.
     let mut kill = signal(9, process(2, "sh"), process(61, "sleep"), 0);
     let parent = process(60, "app");
-    kill.target_ancestors = vec![Ancestor {
-        tgid: 60,
-        start_boot_ns: parent.start_boot_ns,
-        ..Ancestor::default()
-    }];
+    kill.target_ancestors = vec![above(&parent)];
     let mut gatherer = Gatherer::new(ALL);
     gatherer.take(Fact::Signal(Box::new(kill)), 0);
     let late = signal(9, parent.clone(), parent, 5_000 * MS);
