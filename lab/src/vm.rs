@@ -1,6 +1,7 @@
 //! Runs a script in a virtual machine: an initramfs of busybox, the hog and the script, started by qemu on a given
 //! kernel. What the script prints comes back through the second serial port, so that the console cannot mix with it.
 
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +20,29 @@ use crate::script::{Stage, script};
 /// How long a machine may say nothing before it counts as hung. An emulated processor starts a kernel in about five
 /// seconds, and several times that beside a compiler; a script speaks at each of its steps.
 const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+
+/// A machine that said nothing for too long, and was ended.
+#[derive(Debug)]
+pub struct Hung {
+    /// The last of what its kernel printed.
+    pub console: String,
+    /// The last of what its script said.
+    pub words: String,
+}
+
+impl fmt::Display for Hung {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            to,
+            "the machine said nothing for {} s; its console:\n{}\nits words:\n{}",
+            LONGEST_SILENCE.as_secs(),
+            self.console,
+            self.words
+        )
+    }
+}
+
+impl std::error::Error for Hung {}
 
 /// Before the exit status of a program, in a machine's words.
 const STATUS: &str = "@@STATUS ";
@@ -213,12 +237,11 @@ fn boot_machine(directory: &Path, vmlinuz: &Path, initrd: &Path, boot: Boot) -> 
         if last.1.elapsed() > LONGEST_SILENCE {
             machine.kill()?;
             machine.wait()?;
-            bail!(
-                "the machine said nothing for {} s; its console:\n{}\nits words:\n{}",
-                LONGEST_SILENCE.as_secs(),
-                tail(&fs::read(&console)?),
-                tail(&fs::read(&words)?)
-            );
+            return Err(Hung {
+                console: tail(&fs::read(&console)?),
+                words: tail(&fs::read(&words)?),
+            }
+            .into());
         }
         std::thread::sleep(Duration::from_millis(50));
     };

@@ -30,6 +30,9 @@ const WAIT_FOR_REPORT_NS: u64 = 20 * MS;
 /// `Killed process` is printed for every mark, but where the kernel's console is slow (a serial line, an emulated
 /// processor) long after the signal.
 const WAIT_FOR_MARKED_REPORT_NS: u64 = 1_000 * MS;
+/// `Tasks in ... are going to be killed due to memory.oom.group set` follows the first victim's line, by whoever runs the
+/// OOM killer, as late as that one is interrupted.
+const WAIT_FOR_GROUP_NS: u64 = 1_000 * MS;
 /// Whom the end of a pid namespace's init takes along is signalled right after it.
 const WAIT_FOR_NAMESPACE_NS: u64 = 2 * MS;
 /// What comes after a case was told waits for more of it: nothing but the store learns of it, and in a storm the kills
@@ -186,10 +189,14 @@ impl Gatherer {
         for other in others {
             self.merge(*other, *first);
         }
+        let mut wait = 0;
         if let Some(open) = self.open.get_mut(first) {
             open.case.add_report(report);
+            if !open.told && open.case.lacks_its_group() {
+                wait = WAIT_FOR_GROUP_NS;
+            }
         }
-        self.set_deadline(*first, now_ns);
+        self.set_deadline(*first, now_ns + wait);
     }
 
     /// How many cases wait to be told, or to be told again: whoever hands in facts may wait, too, when these are many.
@@ -450,7 +457,8 @@ impl Gatherer {
                 let deadline = open.deadline_ns.unwrap_or(now_ns + WAIT_FOR_MORE_NS);
                 return self.set_deadline(number, deadline);
             }
-            if open.case.may_have_report() && self.sources.reports {
+            let waits = open.case.may_have_report() || open.case.lacks_its_group();
+            if waits && self.sources.reports {
                 return;
             }
             let wait = if is_init || open.case.is_several() {

@@ -243,6 +243,7 @@ impl ProcessReader {
             memcg_usage_kib,
             memcg_limit_kib,
             memcg_full_level: None,
+            memcg_group_level: None,
         }
     }
 

@@ -155,6 +155,7 @@ struct cgroup_subsys_state {
 /* Its first member is its cgroup_subsys_state. */
 struct mem_cgroup {
 	struct page_counter memory;
+	bool oom_group;
 };
 
 enum cgroup_subsys_id {

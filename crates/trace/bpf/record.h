@@ -99,7 +99,9 @@ struct subject {
 	u32 ancestors;
 	/* Of a target that the kernel kills by its own decision: 1 + the levels from its memory cgroup up to the one that stood
 	 * at its limit; 0 when none did. */
-	u32 full_level;
+	u16 full_level;
+	/* The same up to the first one with memory.oom.group. */
+	u16 group_level;
 	struct ancestor ancestor[TARGET_ANCESTORS];
 	struct memory memory;
 };

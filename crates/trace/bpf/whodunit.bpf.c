@@ -367,27 +367,31 @@ static __always_inline void tell_memory(struct memory *memory, struct task_struc
 }
 
 // Which of the memory cgroups from the target's own upwards stood at its limit: the one with the least room left, where
-// that is no more than what the kernel takes back of a full one while it looks for a victim. 1 + its level, 0 for none.
-static __always_inline u32 full_level(struct task_struct *task)
+// that is no more than what the kernel takes back of a full one while it looks for a victim. And the first whose processes
+// die together. 1 + the level of each, 0 for none.
+static __always_inline void tell_levels(struct subject *subject, struct task_struct *task)
 {
+	subject->full_level = subject->group_level = 0;
 	struct mem_cgroup *memcg = (void *)memory_state(BPF_CORE_READ(task, cgroups));
 	if (!memcg)
-		return 0;
-	struct page_counter *counter = (void *)((char *)memcg + bpf_core_field_offset(memcg->memory));
-	u32 found = 0;
+		return;
+	u64 counter_at = bpf_core_field_offset(memcg->memory);
+	struct page_counter *counter = (void *)((char *)memcg + counter_at);
 	u64 least = 0;
 	for (u32 level = 0; level < MEMORY_LEVELS && counter; level++) {
 		u64 usage = BPF_CORE_READ(counter, usage.counter);
 		u64 max = BPF_CORE_READ(counter, max);
 		u64 room = usage < max ? max - usage : 0;
 		u64 most = max / 64 < MOST_ROOM_PAGES ? max / 64 : MOST_ROOM_PAGES;
-		if (room <= most && (!found || room < least)) {
-			found = level + 1;
+		if (room <= most && (!subject->full_level || room < least)) {
+			subject->full_level = level + 1;
 			least = room;
 		}
+		memcg = (void *)((char *)counter - counter_at);
+		if (!subject->group_level && bpf_core_field_exists(memcg->oom_group) && BPF_CORE_READ(memcg, oom_group))
+			subject->group_level = level + 1;
 		counter = BPF_CORE_READ(counter, parent);
 	}
-	return found;
 }
 
 static __always_inline void tell_subject(struct subject *subject, struct texts *texts, struct task_struct *task)
@@ -507,7 +511,10 @@ int signal_generated(u64 *ctx)
 	tell(sender, &record->texts, current, current);
 	sender->arguments = arguments(&record->texts, current);
 	tell_subject(&record->target, &record->texts, target);
-	record->target.full_level = record->origin == ORIGIN_PRIV ? full_level(target) : 0;
+	if (record->origin == ORIGIN_PRIV)
+		tell_levels(&record->target, target);
+	else
+		record->target.full_level = record->target.group_level = 0;
 	u64 first_argument;
 	record->in_call = call_of(current, &record->call, &first_argument);
 	record->call_argument = (s32)first_argument;
@@ -575,7 +582,7 @@ int process_ended(u64 *ctx)
 	record->wait_status = status;
 	// The last thread has what is left of the memory; its process is named after the leader.
 	tell_subject(&record->ended, &record->texts, task);
-	record->ended.full_level = 0;
+	record->ended.full_level = record->ended.group_level = 0;
 	record->ended.process.pid = identity.tgid;
 	record->ended.process.arguments = arguments(&record->texts, task);
 	u64 used = record->texts.used & (TEXTS_SIZE - 1);

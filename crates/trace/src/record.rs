@@ -227,9 +227,11 @@ impl Reader<'_> {
 
     fn subject(&mut self) -> Result<RawSubject, RecordError> {
         let process = self.process()?;
-        let (ancestors, full_level) = self.ancestors(TARGET_ANCESTORS)?;
+        let (ancestors, levels) = self.ancestors(TARGET_ANCESTORS)?;
+        let [full_level, group_level] = halves(levels);
         let memory = MemoryCounters {
             memcg_full_level: full_level.checked_sub(1),
+            memcg_group_level: group_level.checked_sub(1),
             ..self.memory()?
         };
         Ok(RawSubject {
@@ -330,6 +332,7 @@ impl Reader<'_> {
                 None
             },
             memcg_full_level: None,
+            memcg_group_level: None,
         })
     }
 
@@ -357,6 +360,12 @@ impl Reader<'_> {
 
 fn set(id: u32) -> Option<u32> {
     (id != UNSET).then_some(id)
+}
+
+/// The two 16 bit fields of a word, in the machine's own order.
+fn halves(word: u32) -> [u32; 2] {
+    let [a, b, c, d] = word.to_ne_bytes();
+    [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])].map(u32::from)
 }
 
 fn told(ancestors: Vec<RawAncestor>, texts: &Texts<'_>) -> Vec<Ancestor> {

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub not_staged: Vec<NotStaged>,
     /// What the program noted.
     pub notes: Vec<String>,
+    /// Last words of virtual machines that hung and were started again.
+    pub hung: Vec<String>,
 }
 
 /// A row: what was told of one kind, and how often.
@@ -121,6 +123,7 @@ pub(super) fn compare(place: Place, kinds: &[&'static Kind], played: Played) -> 
         failures,
         not_staged,
         notes: played.notes,
+        hung: played.hung,
     }
 }
 
@@ -238,6 +241,9 @@ pub fn print(outcome: &Outcome) -> String {
             let cut: String = evidence.chars().take(EVIDENCE_MOST).collect();
             let _ = writeln!(text, "    {cut}");
         }
+    }
+    for words in &outcome.hung {
+        let _ = writeln!(text, "HUNG and started again: {words}");
     }
     let runs: usize = outcome.rows.iter().map(|row| row.runs).sum();
     let _ = writeln!(

@@ -45,6 +45,8 @@ pub struct Played {
     pub runs: Vec<Run>,
     /// What the program noted while it watched.
     pub notes: Vec<String>,
+    /// Last words of virtual machines that hung and were started again.
+    pub hung: Vec<String>,
 }
 
 impl Played {
@@ -229,7 +231,9 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
     let mut played = Played::default();
     for turns in turns(&plain, order).chunks(TURNS_A_MACHINE) {
         let words = script(&setting, turns, &names, order);
-        let run = vm::run_script(&image, &programs, &words)?;
+        let run = not_hung(&mut played.hung, || {
+            vm::run_script(&image, &programs, &words)
+        })?;
         played.add(run, &names)?;
     }
     if !under_systemd.is_empty() {
@@ -239,10 +243,21 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         ));
         let words = script(&setting, &turns(&under_systemd, order), &names, order);
         let units = oomd_units(&under_systemd, &names, order);
-        let run = vm::run_script_under_systemd(&image, &programs, &units, &words)?;
+        let run = not_hung(&mut played.hung, || {
+            vm::run_script_under_systemd(&image, &programs, &units, &words)
+        })?;
         played.add(run, &names)?;
     }
     Ok(played)
+}
+
+/// An emulated kernel gets stuck now and then. The machine is started a second time, which is said; what the first one did
+/// counts for nothing.
+fn not_hung(hung: &mut Vec<String>, machine: impl Fn() -> Result<vm::Run>) -> Result<vm::Run> {
+    machine().or_else(|error| {
+        hung.push(error.downcast::<vm::Hung>()?.to_string());
+        machine()
+    })
 }
 
 /// systemd-oomd, and services for it to end: each needs more than its slice may hold without pressure.

@@ -132,4 +132,8 @@ pub struct MemoryCounters {
     /// own decision; null when none was. Of several the one with the least room (memory.max less usage, or v1's).
     #[serde(default)]
     pub memcg_full_level: Option<u32>,
+    /// The same way up to the first memory cgroup with `memory.oom.group` (v2, since 4.19), for such a kill; null when none
+    /// has it.
+    #[serde(default)]
+    pub memcg_group_level: Option<u32>,
 }

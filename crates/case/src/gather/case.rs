@@ -156,6 +156,20 @@ impl Case {
             })
     }
 
+    /// The first victim's cgroup, or one between it and the one that was full, dies as a whole, and the report has not come
+    /// to that yet (mm/oom_kill.c, oom_kill_process; mm/memcontrol.c, mem_cgroup_get_oom_group).
+    pub(super) fn lacks_its_group(&self) -> bool {
+        let memory = self.kill.as_ref().map(|kill| kill.memory);
+        let dies_whole = memory
+            .and_then(|memory| Some((memory.memcg_group_level?, memory.memcg_full_level)))
+            .is_some_and(|(group, full)| full.is_none_or(|full| group <= full));
+        let lacks = |report: &OomReport| {
+            let memcg = report.memcg.as_ref();
+            memcg.is_none_or(|memcg| memcg.group_line.is_none())
+        };
+        dies_whole && self.report.as_deref().is_some_and(lacks)
+    }
+
     /// More than one process was signalled.
     pub(super) fn is_several(&self) -> bool {
         self.others.iter().any(|other| {

@@ -1,6 +1,6 @@
 #![allow(clippy::indexing_slicing)]
 
-use oom_report::report::{OomReport, Victim};
+use oom_report::report::{Memcg, OomReport, Victim};
 
 use super::*;
 use crate::fact::{Ancestor, CgroupPaths, MemoryCounters, SenderCall, WrittenFile};
@@ -418,4 +418,54 @@ fn a_marked_victim_waits_for_a_report_that_comes_late() {
     let cases = told(&mut gatherer, 300 * MS);
     assert_eq!(cases.len(), 1);
     assert!(cases[0].report.is_some());
+}
+
+/// Whoever runs the OOM killer may be interrupted between the first victim's line and what it says of the group.
+#[test]
+fn a_cgroup_that_dies_whole_waits_for_the_line_that_says_so() {
+    let levels = |group, full| {
+        let victim = process(9, "hog");
+        let mut kill = by_kernel(signal(9, victim.clone(), victim, MS));
+        kill.memory.memcg_group_level = group;
+        kill.memory.memcg_full_level = full;
+        kill
+    };
+    let mark = OomMark {
+        boot_ns: MS,
+        tgid: 9,
+        by_tgid: 9,
+    };
+    let begun = |kill: KillSignal| {
+        let mut gatherer = Gatherer::new(ALL);
+        gatherer.take(Fact::Signal(Box::new(kill)), MS);
+        gatherer.take(Fact::OomMark(mark), MS);
+        gatherer.report(report(&[(9, "hog")]), 2 * MS);
+        gatherer.take(
+            Fact::Exit(Box::new(exit(process(9, "hog"), 9, 3 * MS))),
+            3 * MS,
+        );
+        gatherer
+    };
+    let mut whole = report(&[(9, "hog")]);
+    whole.memcg = Some(Memcg {
+        group_path: Some("/app".into()),
+        group_line: Some(5),
+        ..Memcg::default()
+    });
+    for (group, full) in [(0, Some(0)), (0, Some(2)), (3, None)] {
+        let mut gatherer = begun(levels(Some(group), full));
+        assert_eq!(told(&mut gatherer, 400 * MS), []);
+        gatherer.report(whole.clone(), 500 * MS);
+        let cases = told(&mut gatherer, 500 * MS);
+        assert_eq!(cases.len(), 1);
+        assert_eq!(cases[0].report.as_deref(), Some(&whole));
+        // It never comes (the log ran over): told all the same.
+        let mut gatherer = begun(levels(Some(group), full));
+        assert_eq!(told(&mut gatherer, 1_100 * MS).len(), 1);
+    }
+    // No group, or only above the cgroup that was full: nothing to wait for.
+    for (group, full) in [(None, Some(0)), (None, None), (Some(1), Some(0))] {
+        let mut gatherer = begun(levels(group, full));
+        assert_eq!(told(&mut gatherer, 3 * MS).len(), 1);
+    }
 }

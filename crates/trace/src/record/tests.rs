@@ -129,11 +129,18 @@ const PLAIN: Sent = Sent {
     count: 2,
 };
 
+/// 1 + the level of each, in two fields of 16 bits.
+const FULL_AND_GROUP_LEVEL: u32 = if cfg!(target_endian = "little") {
+    3 | 1 << 16
+} else {
+    3 << 16 | 1
+};
+
 fn signal(sent: &Sent) -> Vec<u8> {
     let mut writer = Writer::head(1);
     writer
         .process(43, "victim", 0)
-        .ancestors(4, 1)
+        .ancestors_and(4, 1, FULL_AND_GROUP_LEVEL)
         .memory(MEMORY);
     writer.u32(9).u32(0x80).u32(sent.origin).u32(1).u32(0);
     writer.u32(sent.in_call).i64(sent.call);
@@ -214,6 +221,10 @@ fn every_field_of_a_signal() {
     assert_eq!(
         (memory.memcg_limit_kib, memory.oom_score_adj),
         (None, Some(-999))
+    );
+    assert_eq!(
+        (memory.memcg_full_level, memory.memcg_group_level),
+        (Some(2), Some(0))
     );
 }
 

@@ -29,6 +29,15 @@ fn names() -> Names {
 
 fn oom_kill_in_a_memory_cgroup() -> anyhow::Result<()> {
     let cgroup = Cgroup::limited(&names().pod_cgroupfs("eater", "app"), LIMIT_BYTES)?;
+    // The pod dies as a whole; the limit that is hit is the container's, below it.
+    let whole = cgroup
+        .directory
+        .parent()
+        .map(|pod| pod.join("memory.oom.group"));
+    let whole = whole.filter(|file| file.exists());
+    if let Some(file) = &whole {
+        fs::write(file, "1")?;
+    }
     let mut eater = Actor::new("eater", &["eat", "1024"]);
     cgroup.put(eater.pid());
     let (pid, truth) = (eater.pid(), eater.truth());
@@ -49,6 +58,7 @@ fn oom_kill_in_a_memory_cgroup() -> anyhow::Result<()> {
     let memory = signal.memory;
     assert_eq!(memory.memcg_limit_kib, Some(LIMIT_BYTES / 1024));
     assert_eq!(memory.memcg_full_level, Some(0), "its own cgroup was full");
+    assert_eq!(memory.memcg_group_level, whole.map(|_| 1));
     let usage = memory.memcg_usage_kib.unwrap();
     assert!(
         usage.abs_diff(LIMIT_BYTES / 1024) < 1024,
