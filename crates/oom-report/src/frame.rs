@@ -5,6 +5,7 @@
 
 pub(crate) mod embedded;
 pub(crate) mod journal_export;
+pub(crate) mod journal_verbose;
 pub(crate) mod json;
 mod kmsg;
 mod peel;

@@ -4,6 +4,7 @@
 //! bytes held whole (a mapped file), with several threads searching ahead, and on a stream, in constant memory.
 
 mod boots;
+mod entries;
 mod look_back;
 mod markup;
 mod parallel;
@@ -14,10 +15,11 @@ use std::time::Duration;
 
 use crate::anchor::Hit;
 use crate::assemble::{Assembler, Ignored};
-use crate::frame::{self, Scratch, embedded, journal_export};
+use crate::frame::{self, Scratch, embedded};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
+use entries::{has_entries, is_entry, record_start};
 pub use parallel::{CopyAt, Search};
 use stream::Stream;
 use wrapped::Rejoined;
@@ -29,8 +31,6 @@ pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
 const KEPT_BEHIND: usize = 256 * 1024;
 /// A stream's line or journal entry longer than this is given up.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
-/// A journal entry is looked for no further back than this.
-const LONGEST_ENTRY: usize = 128 * 1024;
 
 /// Finds the reports of one log. Give it the whole bytes once ([`Scanner::scan`]) or chunks ([`Scanner::push`]).
 ///
@@ -56,6 +56,8 @@ pub struct Scanner {
     exported: Option<bool>,
     /// They were broken between words.
     wrap_words: bool,
+    /// Room for a text of several lines.
+    joined: Vec<u8>,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
     every_line: bool,
     stream: Stream,
@@ -86,6 +88,7 @@ impl Scanner {
             waits: false,
             exported: None,
             wrap_words: false,
+            joined: Vec::new(),
             every_line: false,
             stream: Stream::default(),
         }
@@ -250,9 +253,9 @@ impl Scanner {
 
     /// Whether an unfinished journal entry stands at `offset`.
     fn at_open_entry(&self, bytes: &[u8], offset: usize) -> bool {
-        bytes
-            .get(offset..)
-            .is_some_and(|rest| is_entry(rest) && journal_export::read(rest, false).is_none())
+        bytes.get(offset..).is_some_and(|rest| {
+            is_entry(rest) && entries::read(rest, false, &mut Vec::new()).is_none()
+        })
     }
 
     /// Goes through `bytes[..end]` from `position`, along `hits` (absolute offsets; their line counts start at
@@ -335,14 +338,16 @@ impl Scanner {
                 bytes.get(position.offset..).unwrap_or(rest)
             };
             let whole = last || end == bytes.len();
-            let Some(entry) = journal_export::read(rest, whole && last) else {
+            let Some(entry) = entries::read(rest, whole && last, &mut self.joined) else {
                 if rest.len() < LONGEST_LINE {
                     return false;
                 }
                 return self.step_line(rest, position, last, false);
             };
             let number = position.lines + entry.text_line + 1;
-            self.exported = Some(true);
+            if entries::is_exported(rest) {
+                self.exported = Some(true);
+            }
             self.assembler.feed(&entry.frame, number, false);
             position.offset += entry.length;
             position.lines += entry.lines;
@@ -467,61 +472,6 @@ fn is_settled(prefix: Option<&[u8]>, frame: &frame::Frame<'_>, line: &[u8], cut:
 /// What the number before a line is made of.
 fn is_of_number(byte: &u8) -> bool {
     byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b':' | b'-')
-}
-
-/// Start of the line or journal entry that holds `offset`, not before `floor`.
-fn record_start(bytes: &[u8], offset: usize, floor: usize, exported: bool) -> usize {
-    let before = bytes.get(floor..offset).unwrap_or_default();
-    let line = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-    let rest = bytes.get(line..).unwrap_or_default();
-    // In an export entry the text is one of several lines; a binary text does not even begin its line.
-    let field = rest
-        .iter()
-        .position(|byte| !(byte.is_ascii_uppercase() || *byte == b'_'));
-    let maybe_entry = exported
-        || field.is_some_and(|at| rest.get(at) == Some(&b'='))
-        || rest.get(..9).is_some_and(|head| head.contains(&0));
-    if !maybe_entry {
-        return line;
-    }
-    let earliest = floor.max(line.saturating_sub(LONGEST_ENTRY));
-    let within = bytes.get(earliest..line).unwrap_or_default();
-    let start = match memchr::memmem::rfind(within, b"\n__CURSOR=") {
-        Some(at) => earliest + at + 1,
-        None if within.starts_with(journal_export::START) => earliest,
-        // The first entry of a log whose start is lost.
-        None => {
-            let block =
-                memchr::memmem::rfind(within, b"\n\n").map_or(earliest, |at| earliest + at + 2);
-            let before = bytes.get(block..line).unwrap_or_default();
-            let has_text = rest.starts_with(b"MESSAGE=")
-                || before.starts_with(b"MESSAGE=")
-                || memchr::memmem::find(before, b"\nMESSAGE=").is_some();
-            if !has_text {
-                return line;
-            }
-            block
-        }
-    };
-    // The entry must reach as far as the needle; else this is a line that only looks like a field.
-    let reaches = bytes
-        .get(start..)
-        .and_then(|entry| journal_export::read(entry, true))
-        .is_some_and(|entry| start + entry.length > offset);
-    if reaches { start } else { line }
-}
-
-/// Whether the log begins with export entries: then a line with a needle may be one of several in a text.
-fn has_entries(bytes: &[u8]) -> bool {
-    let head = bytes
-        .get(..bytes.len().min(LONGEST_ENTRY))
-        .unwrap_or_default();
-    head.starts_with(journal_export::START) || memchr::memmem::find(head, b"\n__CURSOR=").is_some()
-}
-
-/// Whether an export entry stands here.
-fn is_entry(rest: &[u8]) -> bool {
-    rest.starts_with(journal_export::START) || rest.starts_with(b"MESSAGE=")
 }
 
 /// Whether the bare line says nothing, or what it says can only be so with a prefix in front.

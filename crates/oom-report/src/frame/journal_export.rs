@@ -22,10 +22,7 @@ pub(crate) const START: &[u8] = b"__CURSOR=";
 
 /// Reads the block at the start of `input`. `None` when its end is not in the input and more may come (`last` false).
 pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
-    let mut frame = Frame::bare(b"");
-    let mut transport: Option<&[u8]> = None;
-    let mut facility: Option<u64> = None;
-    let mut identifier: Option<&[u8]> = None;
+    let mut fields = Fields::new();
     let mut rest = input;
     let mut lines = 0;
     let mut text_line = 0;
@@ -87,45 +84,77 @@ pub(crate) fn read(input: &[u8], last: bool) -> Option<Entry<'_>> {
                 (line, value)
             }
         };
-        let number = || Cursor(value).number();
-        match name {
-            b"MESSAGE" => {
-                frame.text = value;
-                text_line = lines - 1;
-            }
-            b"_TRANSPORT" => transport = Some(value),
-            b"SYSLOG_FACILITY" => facility = number(),
-            b"SYSLOG_IDENTIFIER" => identifier = Some(value),
-            b"_HOSTNAME" => frame.host = Some(value),
-            b"_BOOT_ID" => frame.boot_id = Some(value),
-            b"_SOURCE_MONOTONIC_TIMESTAMP" => frame.boot_us = number(),
-            b"__REALTIME_TIMESTAMP" => {
-                frame.time = number()
-                    .and_then(|us| i64::try_from(us).ok())
-                    .map_or(RawTime::None, RawTime::EpochUs);
-            }
-            _ => {}
+        if name == b"MESSAGE" {
+            text_line = lines - 1;
         }
+        fields.take(name, value);
     }
-    frame.framed = true;
-    frame.origin = match (transport, facility) {
-        (Some(b"kernel"), Some(0)) => Origin::Kernel,
-        (Some(b"kernel"), None) => Origin::KernelTag,
-        (None, _) if identifier == Some(b"kernel") => Origin::KernelTag,
-        _ => Origin::Other,
-    };
-    // A value may end with the kernel text's own line end.
-    frame.text = frame.text.strip_suffix(b"\n").unwrap_or(frame.text);
     Some(Entry {
-        frame,
+        frame: fields.frame(),
         text_line,
         lines,
         length: input.len() - rest.len(),
     })
 }
 
+/// What the fields of an entry say, whatever form it is printed in (systemd.journal-fields(7)).
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    frame: Frame<'a>,
+    transport: Option<&'a [u8]>,
+    facility: Option<u64>,
+    identifier: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            frame: Frame::bare(b""),
+            transport: None,
+            facility: None,
+            identifier: None,
+        }
+    }
+
+    pub(super) fn take(&mut self, name: &[u8], value: &'a [u8]) {
+        let number = || Cursor(value).number();
+        match name {
+            b"MESSAGE" => self.frame.text = value,
+            b"_TRANSPORT" => self.transport = Some(value),
+            b"SYSLOG_FACILITY" => self.facility = number(),
+            b"SYSLOG_IDENTIFIER" => self.identifier = Some(value),
+            b"_HOSTNAME" => self.frame.host = Some(value),
+            b"_BOOT_ID" => self.frame.boot_id = Some(value),
+            b"_SOURCE_MONOTONIC_TIMESTAMP" => self.frame.boot_us = number(),
+            b"__REALTIME_TIMESTAMP" => {
+                self.frame.time = number()
+                    .and_then(|us| i64::try_from(us).ok())
+                    .map_or(RawTime::None, RawTime::EpochUs);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn frame(self) -> Frame<'a> {
+        let origin = match (self.transport, self.facility) {
+            (Some(b"kernel"), Some(0)) => Origin::Kernel,
+            (Some(b"kernel"), None) => Origin::KernelTag,
+            (None, _) if self.identifier == Some(b"kernel") => Origin::KernelTag,
+            _ => Origin::Other,
+        };
+        let text = self.frame.text;
+        Frame {
+            framed: true,
+            origin,
+            // A value may end with the kernel text's own line end.
+            text: text.strip_suffix(b"\n").unwrap_or(text),
+            ..self.frame
+        }
+    }
+}
+
 /// Whether the line begins as a field does: a name of capitals, digits and `_`, then `=` or the line's end.
-fn is_field(line: &[u8]) -> bool {
+pub(super) fn is_field(line: &[u8]) -> bool {
     let name = line.split(|byte| *byte == b'=').next().unwrap_or_default();
     !name.is_empty()
         && name

@@ -30,6 +30,9 @@ fn a_line_that_a_process_wrote_to_the_kernel_log_makes_no_report() {
             "{{\"syslogfacility-text\":\"local0\",\"programname\":\"kernel\",\"msg\":\"{KILL}\"}}\n"
         ),
         format!("__CURSOR=s\n_TRANSPORT=stdout\nMESSAGE={KILL}\n\n"),
+        format!(
+            "Tue 2026-11-24 06:00:00.000000 CET [s=0f;i=1;b=1;m=1;t=1;x=9]\n    MESSAGE={KILL}\n    _TRANSPORT=stdout\n"
+        ),
         format!("[    1.000000] node-1 app[812]: {KILL}\n"),
     ] {
         let mut scanner = Scanner::new(Assumptions::default());

@@ -335,6 +335,20 @@ const WRITTEN: &[Form] = &[
         },
     },
     Form {
+        name: "journal verbose",
+        provenance: Kernel,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, at, text| {
+            // As `journalctl --all` prints it; without, a text with control characters is `[NB blob data]`.
+            let text = unescaped(text).replace('\n', "\n            ");
+            bytes(format!(
+                "Tue 2026-11-24 06:00:00.000000 CET [s=0f;i={at:x};b=b0071d;m={us:x};t=660fe951e1400;x=9c]\n    _HOSTNAME=node-1\n    _TRANSPORT=kernel\n    SYSLOG_FACILITY=0\n    MESSAGE={text}\n    _SOURCE_MONOTONIC_TIMESTAMP={us}"
+            ))
+        },
+    },
+    Form {
         name: "journal export binary",
         provenance: Kernel,
         boot: true,
