@@ -2,7 +2,7 @@
 //!
 //! Facts and arithmetic only; no verdict is reached here.
 
-use oom_report::report::{LineIndex, Missing, OomReport, Scope, Task, Victim};
+use oom_report::report::{Counter, LineIndex, Missing, OomReport, Scope, Task, Victim};
 
 use crate::assemble::Context;
 use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
@@ -51,6 +51,21 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct OtherTrigger<'a> {
     pub(crate) pid: u32,
     pub(crate) comm: &'a str,
+}
+
+/// See [`Scene::full_counter`].
+pub(crate) struct FullCounter<'a> {
+    /// What it counts.
+    pub(crate) name: &'static str,
+    pub(crate) counter: &'a Counter,
+    pub(crate) usage_kib: u64,
+    pub(crate) limit_kib: u64,
+}
+
+impl FullCounter<'_> {
+    pub(crate) fn room_kib(&self) -> u64 {
+        self.limit_kib.saturating_sub(self.usage_kib)
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -256,6 +271,41 @@ impl<'a> Scene<'a> {
     /// Limit of the cgroup that the report is about.
     pub(crate) fn limit_kib(&self) -> Option<u64> {
         real_limit(self.report.memcg.as_ref()?.memory.limit_kib)
+    }
+
+    /// The counter with the least room is the one whose limit was hit. Of equals it is the one whose limit was hit more
+    /// often: where both limits are the same, memory+swap.
+    pub(crate) fn full_counter(&self) -> Option<FullCounter<'a>> {
+        let memcg = self.report.memcg.as_ref()?;
+        [
+            ("memory", &memcg.memory),
+            ("memory+swap", &memcg.memsw),
+            ("kernel memory", &memcg.kmem),
+        ]
+        .into_iter()
+        .filter_map(|(name, counter)| {
+            Some(FullCounter {
+                name,
+                counter,
+                usage_kib: counter.usage_kib?,
+                limit_kib: real_limit(counter.limit_kib)?,
+            })
+        })
+        .min_by_key(|full| {
+            (
+                full.room_kib(),
+                std::cmp::Reverse(full.counter.failcnt.unwrap_or(0)),
+            )
+        })
+    }
+
+    /// What the limit that was hit bounds, and its size: memory, unless another counter with another limit was full.
+    pub(crate) fn limit_hit(&self) -> (&'static str, Option<u64>) {
+        let own = self.limit_kib();
+        match self.full_counter() {
+            Some(full) if Some(full.limit_kib) != own => (full.name, Some(full.limit_kib)),
+            _ => ("memory", own),
+        }
     }
 
     /// A citation of one of the report's lines.

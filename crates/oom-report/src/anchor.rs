@@ -175,6 +175,13 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
     (hits, lines)
 }
 
+/// Whether a needle stands in the first `end` bytes.
+pub(crate) fn is_in(bytes: &[u8], end: usize) -> bool {
+    bytes
+        .get(..end)
+        .is_some_and(|part| !search(part, end).0.is_empty())
+}
+
 /// The exact search of `bytes[start..stop]`; adds to `hits`. `counted` is a place at or before `start`, and the line
 /// ends before it; it moves to the last hit.
 fn look(bytes: &[u8], start: usize, stop: usize, counted: &mut (usize, u64), hits: &mut Vec<Hit>) {

@@ -349,7 +349,12 @@ impl Assembler {
         let decided = self
             .draft(at)
             .is_some_and(|draft| draft.stage >= Stage::Decision && draft.firm.is_none());
-        if rivals < 2 && decided && line.opens() {
+        // Lines picked out by `killed as a result of limit of`: each is a report's only one.
+        let picked_out = matches!(line, KernelLine::TaskIn { .. })
+            && self
+                .draft(at)
+                .is_some_and(|draft| draft.report.text.len() == 1 && draft.stage == Stage::Memory);
+        if rivals < 2 && (decided && line.opens() || picked_out) {
             // A report without its kill line, then the rest of another.
             self.conclude(at);
             return self.body(line, frame, number, cut);

@@ -13,7 +13,7 @@ mod wrapped;
 
 use std::time::Duration;
 
-use crate::anchor::Hit;
+use crate::anchor::{self, Hit};
 use crate::assemble::{Assembler, Ignored};
 use crate::frame::{self, Scratch, embedded};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
@@ -372,13 +372,18 @@ impl Scanner {
         };
         self.waits = false;
         match self.rejoin(rest, length, more) {
-            Rejoined::Whole => {}
-            Rejoined::Joined(joined, taken, lines) => {
+            Rejoined::Joined(joined, taken, lines)
+                if self.assembler.is_active()
+                    || !anchor::is_in(&joined, joined.len())
+                    || anchor::is_in(rest, length + taken) =>
+            {
                 self.read_line(&joined, position.lines + 1, cut);
                 position.offset += length + taken;
                 position.lines += 1 + lines;
                 return true;
             }
+            // What opens a report is found by a needle in one piece: where the break is inside of it, nothing is.
+            Rejoined::Whole | Rejoined::Joined(..) => {}
             Rejoined::Waits => {
                 self.waits = true;
                 return false;

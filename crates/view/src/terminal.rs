@@ -112,8 +112,8 @@ impl View for Terminal {
                     several => format!("{} sources", several.len()),
                 };
                 page.paragraph(&format!(
-                    "No kill by the kernel's OOM killer in {what}. If something died all the same, it was not this kernel's \
-                     OOM killer, or this log does not reach back that far."
+                    "No report of the kernel's OOM killer in {what}. If something died all the same, this log does not hold the kernel's \
+                     own lines of it (others' words of a kill are not taken for them), or it was not this kernel's OOM killer."
                 ));
             }
             1 => {}

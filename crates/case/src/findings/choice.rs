@@ -185,7 +185,14 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     // Equal points: the kernel keeps the first or the last it met, by version.
-    if chosen_points >= points || within_bonus(scene, chosen_points, points) {
+    if chosen_points >= points
+        || within_bonus(scene, chosen_points, points)
+        || within_bonus_of_total(scene, first, chosen_points, points)
+    {
+        return;
+    }
+    // Up to 5.8 all of these were one point: equals.
+    if points <= 0 && scene.report.kernel.is_none() {
         return;
     }
     found.push(
@@ -264,6 +271,34 @@ fn within_bonus(scene: &Scene<'_>, chosen_points: i64, points: i64) -> bool {
     };
     let had_bonus = scene.report.kernel.is_some_and(|kernel| kernel < NO_BONUS);
     had_bonus && chosen_points >= points.saturating_sub(points / 100 * 3 + 1)
+}
+
+/// From 2.6.36 to 3.13 it was 3 % of all the memory in question, which only root's processes are assumed to have had.
+fn within_bonus_of_total(
+    scene: &Scene<'_>,
+    first: &RankedTask,
+    chosen_points: i64,
+    points: i64,
+) -> bool {
+    const OF_ITS_OWN: KernelVersion = KernelVersion {
+        major: 3,
+        minor: 14,
+        patch: 0,
+        distribution: None,
+    };
+    let kernel = scene.report.kernel;
+    if !kernel.is_some_and(|kernel| kernel < OF_ITS_OWN) {
+        return false;
+    }
+    let is_root = scene
+        .report
+        .tasks
+        .iter()
+        .any(|task| task.pid == first.pid && task.uid == Some(0));
+    let bonus = scene.total_pages.map_or(i64::MAX, |total| {
+        i64::try_from(total / 1000 * 30).unwrap_or(i64::MAX)
+    });
+    is_root && points.saturating_sub(chosen_points) <= bonus
 }
 
 /// oom_score_adj that outweighed memory: the victim held less than another that was spared.

@@ -6,7 +6,6 @@ use crate::cgroup_path::Level;
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, grouped, human, percent};
-use crate::usage::real_limit;
 
 use super::{capital, finding};
 
@@ -24,29 +23,11 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(memcg) = scene.report.memcg.as_ref() else {
+    let Some(full) = scene.full_counter() else {
         return;
     };
-    let counters = [
-        ("memory", &memcg.memory),
-        ("memory+swap", &memcg.memsw),
-        ("kernel memory", &memcg.kmem),
-    ];
-    // The counter with the least room is the one that was hit.
-    let hit = counters
-        .into_iter()
-        .filter_map(|(name, counter)| {
-            let limit = real_limit(counter.limit_kib)?;
-            let usage = counter.usage_kib?;
-            Some((limit.saturating_sub(usage), name, counter, usage, limit))
-        })
-        // Of equals it is the one whose limit was hit more often: where both limits are the same, memory+swap.
-        .min_by_key(|(room, _, counter, ..)| {
-            (*room, std::cmp::Reverse(counter.failcnt.unwrap_or(0)))
-        });
-    let Some((room, name, counter, usage, limit)) = hit else {
-        return;
-    };
+    let (name, counter, room) = (full.name, full.counter, full.room_kib());
+    let (usage, limit) = (full.usage_kib, full.limit_kib);
     let whose = scene.limit_whose();
     let distance = match usage.cmp(&limit) {
         std::cmp::Ordering::Equal => "exactly at it".to_owned(),

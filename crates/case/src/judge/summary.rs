@@ -86,6 +86,13 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
 fn reason(scene: &Scene<'_>, killer: Killer) -> String {
     match killer {
         Killer::KernelSysrq => "because somebody asked for it with sysrq-f".into(),
+        // Whoever refused a page fault may have been a limit of kernel memory.
+        Killer::KernelGlobal
+            if scene.is_page_fault()
+                && matches!(shortage(scene), Some(Shortage::WasFree) | None) =>
+        {
+            machine(scene).into()
+        }
         Killer::KernelGlobal => format!("{}, not because of a container's limit", machine(scene)),
         Killer::KernelCpuset => {
             "because the memory nodes that the task's cpuset allows ran out".into()
@@ -146,14 +153,25 @@ fn machine(scene: &Scene<'_>) -> &'static str {
             "because a page fault was refused memory, though the machine had some"
         }
         Some(Shortage::WasFree) => "because the machine was short of memory for a moment",
+        None if scene.is_page_fault() => {
+            "because a page fault was refused memory; whether the machine had none or a limit refused it, the log does not say"
+        }
+        None if order(scene) > 0 => {
+            "because an allocation of several contiguous pages failed; whether memory was out or in pieces, the log does not say"
+        }
         Some(Shortage::Machine) | None => "because the whole machine ran out of memory",
     }
 }
 
+fn order(scene: &Scene<'_>) -> i32 {
+    let trigger = scene.report.trigger.as_ref();
+    trigger.and_then(|trigger| trigger.order).unwrap_or(0)
+}
+
 /// Which limit, in words, with its size.
 fn limit(scene: &Scene<'_>) -> String {
-    let size = scene
-        .limit_kib()
+    let (what, size) = scene.limit_hit();
+    let size = size
         .map(|kib| format!(" of {}", human(kib)))
         .unwrap_or_default();
     let Some(path) = scene.limit_path else {
@@ -165,40 +183,40 @@ fn limit(scene: &Scene<'_>) -> String {
     match owner.level {
         Level::Container if owner.below_container => {
             format!(
-                "because a cgroup made inside the container ({path}) reached its memory limit{size}"
+                "because a cgroup made inside the container ({path}) reached its {what} limit{size}"
             )
         }
         Level::Container if scene.limit_of_outer_container() => {
             let outer = owner
                 .owner_in_words()
                 .unwrap_or_else(|| "the container".into());
-            format!("because {outer}, which this one runs in, reached its memory limit{size}")
+            format!("because {outer}, which this one runs in, reached its {what} limit{size}")
         }
-        Level::Container => format!("because the container reached its own memory limit{size}"),
+        Level::Container => format!("because the container reached its own {what} limit{size}"),
         Level::Pod if owner.pod_uid == scene.victim_owner.pod_uid => {
-            format!("because that pod as a whole reached the pod's memory limit{size}")
+            format!("because that pod as a whole reached the pod's {what} limit{size}")
         }
         Level::Pod => {
             let pod = whom(owner).unwrap_or_else(|| "the pod".into());
-            format!("because {pod} as a whole reached the pod's memory limit{size}")
+            format!("because {pod} as a whole reached the pod's {what} limit{size}")
         }
         Level::Kubepods => format!(
-            "because all pods of the node together (kubepods) reached their memory limit{size}"
+            "because all pods of the node together (kubepods) reached their {what} limit{size}"
         ),
         Level::QosTier => {
             format!(
-                "because all pods of the {} together reached their memory limit{size}",
+                "because all pods of the {} together reached their {what} limit{size}",
                 owner.level_in_words()
             )
         }
         Level::Slice | Level::Service | Level::UserSession | Level::Task => {
             format!(
-                "because {} reached its memory limit{size}",
+                "because {} reached its {what} limit{size}",
                 owner.level_in_words()
             )
         }
         Level::Monitor | Level::Other | Level::Root => {
-            format!("because cgroup {path} reached its memory limit{size}")
+            format!("because cgroup {path} reached its {what} limit{size}")
         }
     }
 }

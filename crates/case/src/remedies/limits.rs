@@ -50,12 +50,15 @@ fn quarter_more_mib(limit_kib: u64) -> u64 {
 fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     let scene = case.scene;
     let owner = &scene.limit_owner;
-    let Some(limit) = scene.limit_kib().filter(|_| scene.limit_path.is_some()) else {
+    let (what, limit) = scene.limit_hit();
+    let Some(limit) = limit.filter(|_| scene.limit_path.is_some()) else {
         return;
     };
+    let with_swap = what == "memory+swap";
     let mib = quarter_more_mib(limit);
     let told = human(mib.saturating_mul(1024));
     let limit_file = match scene.is_cgroup_v1() {
+        Some(true) if with_swap => "memory.memsw.limit_in_bytes",
         Some(true) => "memory.limit_in_bytes",
         _ => "memory.max",
     };
@@ -81,11 +84,13 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         (Level::Container, false) => {
             let id = owner.container_id.as_deref().and_then(shell::plain).unwrap_or("CONTAINER");
             let command = match owner.runtime {
+                // The limit of memory alone stays as it is.
+                Some(runtime @ ("docker" | "podman")) if with_swap => format!("{runtime} update --memory-swap {mib}m {id}"),
                 Some("docker") => format!("docker update --memory {mib}m --memory-swap {mib}m {id}"),
                 Some("podman") => format!("podman update --memory {mib}m {id}"),
                 _ => format!("echo {mib}M | sudo tee {}", case.cgroup_file(limit_file)),
             };
-            (format!("Raise the container's memory limit, to {told} for a start"), vec![command])
+            (format!("Raise the container's {what} limit, to {told} for a start"), vec![command])
         }
         (Level::Service | Level::Slice | Level::UserSession, _) => {
             let unit = owner.unit.as_deref().and_then(shell::quoted).unwrap_or_else(|| "UNIT".into());
@@ -99,7 +104,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             )
         }
         _ => (
-            format!("Raise the cgroup's memory limit, to {told} for a start"),
+            format!("Raise the cgroup's {what} limit, to {told} for a start"),
             vec![format!("echo {mib}M | sudo tee {}", case.cgroup_file(limit_file))],
         ),
     };

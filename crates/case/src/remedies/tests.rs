@@ -201,3 +201,29 @@ fn words_are_those_of_the_owner() {
         assert!(told.contains("df -h -t tmpfs"), "{path}: {told}");
     }
 }
+
+/// Memory stands just below its limit there: what does not fit goes to swap, until that is used up, too.
+#[test]
+fn of_memory_and_swap_the_limit_that_was_hit_is_raised_and_not_the_other_lowered() {
+    let mut report = figure_13();
+    let memcg = report.memcg.as_mut().unwrap();
+    let path: smol_str::SmolStr = format!("/docker/{ID}").into();
+    (memcg.path, memcg.victim_path) = (Some(path.clone()), Some(path));
+    (memcg.memory.usage_kib, memcg.memory.limit_kib) = (Some(307_112), Some(307_200));
+    (memcg.memsw.usage_kib, memcg.memsw.limit_kib) = (Some(614_400), Some(614_400));
+    let incident = judged(&report);
+    let raise = incident
+        .remedies
+        .iter()
+        .find(|remedy| remedy.code == "raise-limit")
+        .unwrap();
+    assert_eq!(
+        raise.commands,
+        [format!("docker update --memory-swap 750m {ID}")]
+    );
+    let summary = &incident.verdict.summary;
+    assert!(
+        summary.contains("its own memory+swap limit of 600 MiB"),
+        "{summary}"
+    );
+}

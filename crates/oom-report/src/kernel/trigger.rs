@@ -47,7 +47,8 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         order: None,
         oom_score_adj: None,
     };
-    if !cursor.eat(b"gfp_mask=") {
+    // A source's format string is no header.
+    if !cursor.eat(b"gfp_mask=") || cursor.peek() == Some(b'%') {
         return None;
     }
     // Digits that somebody masked (`0x240****`) leave no number.

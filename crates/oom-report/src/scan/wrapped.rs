@@ -4,7 +4,7 @@
 //! the kernel's text does (the first time), or where the earlier ones were broken (from then on).
 
 use super::Scanner;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, contains};
 use crate::frame::{self, Frame, Origin};
 use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::time::RawTime;
@@ -34,7 +34,8 @@ impl Scanner {
     pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
         let line = piece(bytes.get(..length).unwrap_or_default());
         let next = bytes.get(length..).unwrap_or_default();
-        let long_enough = (line.len() >= NARROWEST || is_stamp_alone(line)) && !is_record(line);
+        let long_enough =
+            (line.len() >= NARROWEST || is_stamp_alone(line) || asks(line)) && !is_record(line);
         // Nothing is concluded from a next line that is not all there.
         if long_enough
             && more
@@ -88,10 +89,10 @@ impl Scanner {
             let direct = [joined.as_slice(), text].concat();
             let spaced = [joined.trim_ascii_end(), b" ", text.trim_ascii_start()].concat();
             // Pieces that somebody indented are whole words; in a table, the spaces are the table's.
-            let indented =
-                text.starts_with(b"  ") && crate::cursor::contains(&joined, b"illed process ");
-            let only_spaced =
-                indented || self.is_incomplete(&direct) && !self.is_incomplete(&spaced);
+            let indented = text.starts_with(b"  ") && contains(&joined, b"illed process ");
+            let only_spaced = indented
+                || self.is_incomplete(&direct) && !self.is_incomplete(&spaced)
+                || self.says_nothing(&direct) && !self.says_nothing(&spaced);
             self.wrap_words |= only_spaced;
             // A word too long for the line is broken anywhere, too.
             let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
@@ -151,13 +152,23 @@ impl Scanner {
             && (frame.boot_us.is_some() || frame.time != RawTime::None)
     }
 
+    /// With the prefix that this line needs.
+    fn framed_by_need<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {
+        match self.prefix_if_needed(line, false) {
+            Some(prefix) => frame::frame(line, Some(&prefix), &mut self.scratch),
+            None => self.framed(line),
+        }
+    }
+
+    /// Whether the kernel's text is none that is known.
+    fn says_nothing(&mut self, line: &[u8]) -> bool {
+        let frame = self.framed_by_need(line);
+        matches!(kernel::read(frame.text, false), KernelLine::Other)
+    }
+
     /// Whether the kernel's text ends before its last field.
     fn is_incomplete(&mut self, line: &[u8]) -> bool {
-        let learned = self.prefix_if_needed(line, false);
-        let frame = match &learned {
-            Some(prefix) => frame::frame(line, Some(prefix), &mut self.scratch),
-            None => self.framed(line),
-        };
+        let frame = self.framed_by_need(line);
         match kernel::read(frame.text, false) {
             KernelLine::Other => true,
             KernelLine::Header(header) => {
@@ -169,6 +180,10 @@ impl Scanner {
                 constraint.pid.is_none() || constraint.uid.is_none()
             }
             KernelLine::Usage(usage) => usage.failcnt.is_none(),
+            // All in one line on v1: each value has its unit.
+            KernelLine::Stats(_) => {
+                contains(frame.text, b"KB ") && !frame.text.trim_ascii_end().ends_with(b"KB")
+            }
             _ => false,
         }
     }
@@ -180,6 +195,11 @@ fn is_stamp_alone(line: &[u8]) -> bool {
     line.starts_with(b"[") && line.ends_with(b"]") && line.len() >= 8 && line.contains(&b'.')
 }
 
+/// `[   34.423940] mkfs.ext4 invoked`: the needle of the header is on the next line.
+fn asks(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(b" invoked")
+}
+
 /// The line without the priority that `dmesg -r` and a serial console put before the stamp.
 fn after_priority(line: &[u8]) -> &[u8] {
     let mut cursor = Cursor(line);
@@ -189,13 +209,18 @@ fn after_priority(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Start of the line before `start`, if that is a stamp and nothing else.
+/// Start of the line before `start`, if that is a stamp and nothing else, or the header as far as `invoked`.
 pub(super) fn stamp_before(bytes: &[u8], start: usize, floor: usize) -> Option<usize> {
     let before = bytes.get(floor..start)?.strip_suffix(b"\n")?;
     let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     let text = piece(before.get(line..)?);
-    (after_priority(text).starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text))
-        .then_some(floor + line)
+    let header = || {
+        let next = piece(bytes.get(start..)?);
+        let next = next.strip_prefix(b"> ").unwrap_or(next);
+        (asks(text) && next.starts_with(b"oom-killer: ")).then_some(())
+    };
+    let alone = after_priority(text).starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text);
+    (alone || header().is_some()).then_some(floor + line)
 }
 
 /// Whether a bare line is the start of one that the kernel ends otherwise.

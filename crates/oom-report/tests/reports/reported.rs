@@ -311,3 +311,25 @@ fn call_traces_of_64_bit_powerpc() {
         Some("4.18.0-139.el8.ppc64le+debug")
     );
 }
+
+/// `grep 'killed as a result'`.
+#[test]
+fn each_picked_out_line_of_a_limit_is_an_incident() {
+    let reports = crate::scan(
+        b"kernel: Task in /docker/aaaa killed as a result of limit of /docker/aaaa\n\
+          kernel: Task in /docker/bbbb killed as a result of limit of /docker/bbbb\n\
+          kernel: Task in /docker/aaaa killed as a result of limit of /docker/aaaa\n",
+    );
+    let paths: Vec<Option<String>> = reports
+        .into_iter()
+        .map(|report| Some(report.memcg?.path?.to_string()))
+        .collect();
+    let of = |name: &str| Some(format!("/docker/{name}"));
+    assert_eq!(paths, [of("aaaa"), of("bbbb"), of("aaaa")]);
+}
+
+#[test]
+fn a_sources_format_string_is_no_header() {
+    let log = b"-\tpr_warn(\"%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d, oom_score_adj=%hd\\n\",\n";
+    assert_eq!(crate::scan(log), []);
+}

@@ -164,3 +164,44 @@ fn a_stamp_alone_is_found_by_every_way_of_searching() {
         }
     }
 }
+
+/// Kernel lists' mails break between words, anywhere.
+#[test]
+fn a_kill_line_broken_before_the_name_is_put_together() {
+    for log in [
+        "[  270.729527] Memory cgroup out of memory: Killed process 946\n(test) total-vm:104840kB, anon-rss:30596kB,\n\
+         file-rss:1056kB, shmem-rss:0kB, UID:0 pgtables:104kB oom_score_adj:0\n",
+        "Jan 25 14:59:30 h kernel: Memory cgroup out of memory: Killed\nprocess 946 (test) total-vm:104840kB, anon-rss:30596kB,\n\
+         file-rss:1056kB, shmem-rss:0kB, UID:0 pgtables:104kB oom_score_adj:0\n",
+    ] {
+        let report = scan_one(log.as_bytes());
+        let victim = &report.victims[0];
+        assert_eq!((victim.pid, victim.comm.as_str()), (946, "test"), "{log}");
+        assert_eq!(victim.anon_rss_kib, Some(30_596), "{log}");
+        assert_eq!(victim.shmem_rss_kib, Some(0), "{log}");
+    }
+}
+
+#[test]
+fn a_header_broken_before_its_needle_is_put_together() {
+    let report = scan_one(
+        b"[   34.423940] mkfs.ext4 invoked\noom-killer: gfp_mask=0x101cc0(GFP_USER|__GFP_WRITE), order=0,\noom_score_adj=0\n",
+    );
+    let trigger = report.trigger.unwrap();
+    assert_eq!(trigger.comm, "mkfs.ext4");
+    assert_eq!((trigger.order, trigger.oom_score_adj), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_number_broken_in_a_line_of_statistics_is_whole() {
+    let report = scan_one(
+        b"[  270.729520] Memory cgroup stats for /docker/8fce: cache:507172KB rss:44\n8KB rss_huge:0KB mapped_file:0KB dirty:503316KB \
+          writeback:0KB swap:0KB\n[  270.729527] Memory cgroup out of memory: Killed process 946 (test) total-vm:104840kB, \
+          anon-rss:30596kB, file-rss:1056kB, shmem-rss:0kB\n",
+    );
+    let fields = &report.memcg.unwrap().stats[0].fields;
+    assert_eq!(
+        (fields.get("rss"), fields.get("dirty")),
+        (Some(448), Some(503_316))
+    );
+}

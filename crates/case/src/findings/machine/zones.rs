@@ -122,13 +122,18 @@ pub(super) fn check<'a>(
                     .iter()
                     .filter(|area| area.blocks > 0 && usable(&area.migrate_types))
             };
+            // What stays free can't be more than there is: a line that lost its end, or a kernel that miscounts, shows nothing.
+            let watermark_kib = zone.fields_kib.get("high").or(zone.fields_kib.get("min"))?;
+            let present_kib = zone.fields_kib.get("present")?;
+            if watermark_kib > present_kib {
+                return None;
+            }
             Some(Checked {
                 zone,
                 allowed_class: own <= class,
                 allowed_node: allowed(mems, zone.node) && allowed(nodemask, zone.node),
                 free_kib,
-                // A line that lost its end shows nothing.
-                watermark_kib: zone.fields_kib.get("high").or(zone.fields_kib.get("min"))?,
+                watermark_kib,
                 reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
                 has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
                 largest_block_kib: blocks().map(|area| area.block_kib).max(),
