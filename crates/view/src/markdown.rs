@@ -46,7 +46,7 @@ impl View for Markdown {
         warnings: &[String],
     ) -> io::Result<()> {
         if !self.any {
-            out.write_all(b"No kill by the kernel's OOM killer was found.\n")?;
+            out.write_all(b"No report of the kernel's OOM killer was found.\n")?;
         }
         if !warnings.is_empty() {
             out.write_all(b"\n## Warnings\n\n")?;

@@ -287,7 +287,7 @@ fn within_bonus_of_total(
         distribution: None,
     };
     let kernel = scene.report.kernel;
-    if !kernel.is_some_and(|kernel| kernel < OF_ITS_OWN) {
+    if kernel.is_none_or(|kernel| kernel >= OF_ITS_OWN) {
         return false;
     }
     let is_root = scene

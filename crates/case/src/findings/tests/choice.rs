@@ -70,6 +70,18 @@ fn the_kernels_choice_is_held_against_the_computed_one() {
             .iter()
             .any(|found| found.code == "choice-differs-from-rank")
     );
+    // Before 3.14 root's bonus was of all memory: 30 thousandths of it.
+    let bonus = |kernel: &str, lead: i64| {
+        let mut old = machine();
+        old.kernel = oom_report::kernel_version::KernelVersion::parse(kernel);
+        let total = Scene::new(&old, &CONTEXT, &[]).total_pages.unwrap();
+        let points = 900 + i64::try_from(total / 1000).unwrap() * lead;
+        choice_with(&old, &[(1, Some(points), false), (11_190, Some(900), true)])
+            .iter()
+            .all(|found| found.code != "choice-differs-from-rank")
+    };
+    assert!(bonus("2.6.32-642.11.1.el6.x86_64", 29) && bonus("3.10.0-327.el7.x86_64", 29));
+    assert!(!bonus("3.10.0-327.el7.x86_64", 31) && !bonus("3.16.0-4-amd64", 29));
     // Nobody else could be killed, or the victim is not in the table: nothing to compare.
     for nothing in [
         &[(11_190, Some(900), true), (1, None, false)][..],

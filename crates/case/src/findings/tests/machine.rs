@@ -220,4 +220,15 @@ fn a_zone_without_its_watermarks_proves_nothing() {
     for code in WHY {
         is_silent(&report, code);
     }
+    // A kernel that miscounts its own watermarks (virtio-balloon, 2017) shows as little.
+    for zone in &mut report.system.as_mut().unwrap().zones {
+        zone.fields_kib = values(&[
+            ("free", 193_448),
+            ("min", 99_395_541_895_224),
+            ("present", 3_000_000),
+        ]);
+    }
+    for code in WHY {
+        is_silent(&report, code);
+    }
 }
