@@ -22,7 +22,7 @@ use crate::time::Assumptions;
 use entries::{has_entries, is_entry, record_start};
 pub use parallel::{CopyAt, Search};
 use stream::Stream;
-use wrapped::Rejoined;
+use wrapped::{Rejoined, Wrapping};
 
 /// What receives the reports, in the order of the log.
 pub type Sink<'a> = &'a mut dyn FnMut(OomReport);
@@ -48,14 +48,11 @@ pub struct Scanner {
     assembler: Assembler,
     scratch: Scratch,
     prefix: Option<Vec<u8>>,
-    /// Bytes in a line that a terminal broke, once one was seen.
-    wrap_width: Option<usize>,
+    wrapping: Wrapping,
     /// The last line read may be broken, and its next piece has not come yet.
     waits: bool,
     /// Whether the log begins with entries of a journal's export, once that was looked at.
     exported: Option<bool>,
-    /// They were broken between words.
-    wrap_words: bool,
     /// Room for a text of several lines.
     joined: Vec<u8>,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
@@ -84,10 +81,9 @@ impl Scanner {
             assembler,
             scratch: Scratch::default(),
             prefix: None,
-            wrap_width: None,
+            wrapping: Wrapping::default(),
             waits: false,
             exported: None,
-            wrap_words: false,
             joined: Vec::new(),
             every_line: false,
             stream: Stream::default(),
@@ -289,7 +285,10 @@ impl Scanner {
                 let exported = self.exported == Some(true);
                 let floor = position.floor.min(hit.offset);
                 let start = record_start(bytes, hit.offset, floor, exported);
-                let start = wrapped::stamp_before(bytes, start, floor).unwrap_or(start);
+                let more = !last && end == bytes.len();
+                let start = self
+                    .first_piece(bytes, start, hit.offset, floor, more)
+                    .unwrap_or(start);
                 let in_line = bytes.get(start..hit.offset).unwrap_or_default();
                 let back = memchr::memchr_iter(b'\n', in_line).count() as u64;
                 self.note_boots(bytes, position.offset, start);
@@ -371,11 +370,21 @@ impl Scanner {
             None => return false,
         };
         self.waits = false;
-        match self.rejoin(rest, length, more) {
+        let active = self.assembler.is_active();
+        let known = self.wrapping;
+        let rejoined = self.rejoin(rest, length, more);
+        // Of lines that are not looked for, nothing is learned: the fast way does not see them.
+        let counts = match &rejoined {
+            Rejoined::Whole => active || anchor::is_in(rest, length),
+            Rejoined::Joined(_, taken, _) => active || anchor::is_in(rest, length + taken),
+            Rejoined::Waits => false,
+        };
+        if !counts {
+            self.wrapping = known;
+        }
+        match rejoined {
             Rejoined::Joined(joined, taken, lines)
-                if self.assembler.is_active()
-                    || !anchor::is_in(&joined, joined.len())
-                    || anchor::is_in(rest, length + taken) =>
+                if counts || !anchor::is_in(&joined, joined.len()) =>
             {
                 self.read_line(&joined, position.lines + 1, cut);
                 position.offset += length + taken;

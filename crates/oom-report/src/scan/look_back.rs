@@ -1,5 +1,6 @@
 //! Reports whose first lines are lost: the lines before the first needle that are a report's body all the same.
 
+use super::wrapped::Rejoined;
 use super::{Position, Scanner, markup};
 use crate::assemble::{GAP_US, is_banner};
 use crate::frame;
@@ -24,6 +25,13 @@ impl Scanner {
         let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
         let opener = line.get(..end).unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
+        let known = self.wrapping;
+        let joined = self.rejoin(line, (end + 1).min(line.len()), false);
+        self.wrapping = known;
+        let opener = match &joined {
+            Rejoined::Joined(joined, ..) => joined.as_slice(),
+            Rejoined::Whole | Rejoined::Waits => opener,
+        };
         let mut stripped = Vec::new();
         let opener = if markup::strip(opener, &mut stripped) {
             stripped.as_slice()

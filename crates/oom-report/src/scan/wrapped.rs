@@ -18,6 +18,15 @@ const LONG_WORD: usize = 72;
 /// Pieces of one line.
 const MOST: usize = 24;
 
+/// How the lines of this log were broken, as far as it was seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wrapping {
+    /// Bytes in a line that a terminal broke.
+    width: Option<usize>,
+    /// They were broken between words.
+    words: bool,
+}
+
 /// What became of a line that may be broken.
 pub(super) enum Rejoined {
     /// It stands for itself.
@@ -41,7 +50,7 @@ impl Scanner {
             && more
             && memchr::memchr(b'\n', next).is_none()
             && (self.is_stamped(line) || is_begun(line))
-            && (self.wrap_width.is_some() || self.is_incomplete(line))
+            && (self.wrapping.width.is_some() || self.is_incomplete(line))
         {
             return Rejoined::Waits;
         }
@@ -56,23 +65,61 @@ impl Scanner {
             .unwrap_or(Rejoined::Whole)
     }
 
+    /// Start of the broken line whose piece begins at `start` and holds `offset`; none where that line stands for itself.
+    /// Not before `floor`. `more`: bytes are still to come.
+    pub(super) fn first_piece(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        offset: usize,
+        floor: usize,
+        more: bool,
+    ) -> Option<usize> {
+        let rest = bytes.get(start..)?;
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        if super::is_entry(rest) || self.is_stamped(piece(rest.get(..end)?)) {
+            return None;
+        }
+        let mut next = start;
+        for _ in 0..MOST {
+            let before = bytes.get(floor..next)?.strip_suffix(b"\n")?;
+            let first = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let line = piece(bytes.get(first..next)?);
+            if self.is_stamped(line) || is_begun(line) {
+                let length = next - first;
+                let known = self.wrapping;
+                let rejoined = self.rejoin(bytes.get(first..)?, length, more);
+                self.wrapping = known;
+                return match rejoined {
+                    Rejoined::Joined(_, taken, _) => {
+                        (first + length + taken > offset).then_some(first)
+                    }
+                    Rejoined::Waits => Some(first),
+                    Rejoined::Whole => None,
+                };
+            }
+            next = first;
+        }
+        None
+    }
+
     /// `None` when the line is not broken.
     fn joined(&mut self, line: &[u8], following: &[u8], more: bool) -> Option<Rejoined> {
         let width = line.len();
         if !self.is_stamped(line) && !is_begun(line) {
             return None;
         }
-        if self.wrap_width.is_some_and(|known| width > known) {
-            self.wrap_width = None;
+        if self.wrapping.width.is_some_and(|known| width > known) {
+            self.wrapping.width = None;
         }
-        let known = self.wrap_width == Some(width);
+        let known = self.wrapping.width == Some(width);
         let mut joined = line.to_vec();
         let (mut taken, mut lines) = (0, 0);
-        let mut filled = Some(width) >= self.wrap_width;
+        let mut filled = Some(width) >= self.wrapping.width;
         while lines < MOST as u64 {
             let rest = following.get(taken..)?;
             let Some(end) = memchr::memchr(b'\n', rest) else {
-                if more && (known || self.wrap_width.is_some() || self.is_incomplete(&joined)) {
+                if more && (known || self.wrapping.width.is_some() || self.is_incomplete(&joined)) {
                     return Some(Rejoined::Waits);
                 }
                 break;
@@ -82,7 +129,7 @@ impl Scanner {
             if text.is_empty() || super::is_entry(raw) || self.is_stamped(raw) {
                 break;
             }
-            if !known && self.wrap_width.is_none() && !self.is_incomplete(&joined) {
+            if !known && self.wrapping.width.is_none() && !self.is_incomplete(&joined) {
                 break;
             }
             // A mail program breaks at a space and drops it; a terminal breaks anywhere.
@@ -93,20 +140,20 @@ impl Scanner {
             let only_spaced = indented
                 || self.is_incomplete(&direct) && !self.is_incomplete(&spaced)
                 || self.says_nothing(&direct) && !self.says_nothing(&spaced);
-            self.wrap_words |= only_spaced;
+            self.wrapping.words |= only_spaced;
             // A word too long for the line is broken anywhere, too.
             let in_word = |byte: &&u8| !byte.is_ascii_whitespace();
             let last_word = joined.iter().rev().take_while(in_word).count();
             let first_word = text.iter().take_while(in_word).count();
             let long_word = last_word + first_word > width.max(LONG_WORD) && filled;
-            joined = if only_spaced || self.wrap_words && !long_word {
+            joined = if only_spaced || self.wrapping.words && !long_word {
                 spaced
             } else {
                 direct
             };
             taken += end + 1;
             lines += 1;
-            filled = Some(raw.len()) >= self.wrap_width;
+            filled = Some(raw.len()) >= self.wrapping.width;
             // All pieces but the last fill the width, or nearly so where words are kept whole.
             if !self.is_incomplete(&joined) && raw.len() < width || raw.len() + RAGGED < width {
                 break;
@@ -116,7 +163,7 @@ impl Scanner {
             return None;
         }
         if width >= NARROWEST {
-            self.wrap_width = Some(width);
+            self.wrapping.width = Some(width);
         }
         Some(Rejoined::Joined(joined, taken, lines))
     }
@@ -133,8 +180,9 @@ impl Scanner {
         }
     }
 
-    fn after_prefix(&self, line: &[u8]) -> Option<u8> {
-        self.unquoted(line).first().copied()
+    fn after_prefix<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        let text = self.unquoted(line);
+        text.get(..4).unwrap_or(text)
     }
 
     fn framed<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {
@@ -207,20 +255,6 @@ fn after_priority(line: &[u8]) -> &[u8] {
         (true, Some(_), true) => cursor.0,
         _ => line,
     }
-}
-
-/// Start of the line before `start`, if that is a stamp and nothing else, or the header as far as `invoked`.
-pub(super) fn stamp_before(bytes: &[u8], start: usize, floor: usize) -> Option<usize> {
-    let before = bytes.get(floor..start)?.strip_suffix(b"\n")?;
-    let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-    let text = piece(before.get(line..)?);
-    let header = || {
-        let next = piece(bytes.get(start..)?);
-        let next = next.strip_prefix(b"> ").unwrap_or(next);
-        (asks(text) && next.starts_with(b"oom-killer: ")).then_some(())
-    };
-    let alone = after_priority(text).starts_with(b"[") && text.len() <= 64 && is_stamp_alone(text);
-    (alone || header().is_some()).then_some(floor + line)
 }
 
 /// Whether a bare line is the start of one that the kernel ends otherwise.

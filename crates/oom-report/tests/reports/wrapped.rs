@@ -205,3 +205,33 @@ fn a_number_broken_in_a_line_of_statistics_is_whole() {
         (Some(448), Some(503_316))
     );
 }
+
+#[test]
+fn a_line_is_whole_wherever_its_needle_stands() {
+    let log = "Mar  9 13:17:05 ip-172-20-45-17 kernel: [30320.358751] Memory cgroup out of memory: Kill process 11190 (app) score 9 \
+               or sacrifice child";
+    for columns in 41..100 {
+        let pieces: Vec<&[u8]> = log.as_bytes().chunks(columns).collect();
+        let broken = [pieces.join(&b"\n"[..]), b"\n".to_vec()].concat();
+        // Inside the only needle of a line nothing finds it.
+        if !pieces
+            .iter()
+            .any(|piece| piece.windows(4).any(|word| word == b"Kill"))
+        {
+            continue;
+        }
+        let report = scan_one(&broken);
+        let victim = &report.victims[0];
+        assert_eq!(
+            (victim.pid, victim.comm.as_str()),
+            (11_190, "app"),
+            "{columns}"
+        );
+        assert_eq!(report.time.boot_us, Some(30_320_358_751), "{columns}");
+        assert_eq!(
+            report.scope,
+            Some(oom_report::report::Scope::Memcg),
+            "{columns}"
+        );
+    }
+}
