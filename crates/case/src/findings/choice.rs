@@ -1,7 +1,6 @@
 //! Why this process: who asked and who died, the kernel's ranking computed again, oom_score_adj, tasks that may not
 //! be killed.
 
-use oom_report::kernel_version::KernelVersion;
 use oom_report::report::{LineIndex, Task, Victim};
 
 use crate::incident::{Finding, RankedTask, Severity};
@@ -263,13 +262,8 @@ fn printed_score(scene: &Scene<'_>, points: i64) -> Option<(u64, &'static str)> 
 /// Before 4.17 tasks with CAP_SYS_ADMIN had 3 % taken off, which the table does not show: so small a lead proves
 /// nothing there.
 fn within_bonus(scene: &Scene<'_>, chosen_points: i64, points: i64) -> bool {
-    const NO_BONUS: KernelVersion = KernelVersion {
-        major: 4,
-        minor: 17,
-        patch: 0,
-        distribution: None,
-    };
-    let had_bonus = scene.report.kernel.is_some_and(|kernel| kernel < NO_BONUS);
+    let kernel = scene.report.kernel;
+    let had_bonus = kernel.is_some_and(|kernel| !kernel.at_least(4, 17));
     had_bonus && chosen_points >= points.saturating_sub(points / 100 * 3 + 1)
 }
 
@@ -280,14 +274,8 @@ fn within_bonus_of_total(
     chosen_points: i64,
     points: i64,
 ) -> bool {
-    const OF_ITS_OWN: KernelVersion = KernelVersion {
-        major: 3,
-        minor: 14,
-        patch: 0,
-        distribution: None,
-    };
     let kernel = scene.report.kernel;
-    if kernel.is_none_or(|kernel| kernel >= OF_ITS_OWN) {
+    if kernel.is_none_or(|kernel| kernel.at_least(3, 14)) {
         return false;
     }
     let is_root = scene

@@ -35,7 +35,6 @@ pub(crate) fn read<'a>(input: &'a [u8], last: bool, joined: &'a mut Vec<u8>) -> 
     let mut time = RawTime::None;
     for part in cursor.split(|byte| *byte == b';') {
         match part.split_at_checked(2) {
-            // The machine's id is no field of every entry, the boot's is in every cursor.
             Some((b"b=", id)) => fields.take(b"_BOOT_ID", id),
             Some((b"t=", hex)) => time = epoch(hex),
             _ => {}

@@ -25,9 +25,7 @@ impl Scanner {
         let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
         let opener = line.get(..end).unwrap_or_default();
         let opener = opener.strip_suffix(b"\r").unwrap_or(opener);
-        let known = self.wrapping;
-        let joined = self.rejoin(line, (end + 1).min(line.len()), false);
-        self.wrapping = known;
+        let joined = self.rejoin_unlearned(line, (end + 1).min(line.len()), false);
         let opener = match &joined {
             Rejoined::Joined(joined, ..) => joined.as_slice(),
             Rejoined::Whole | Rejoined::Waits => opener,

@@ -65,6 +65,14 @@ impl Scanner {
             .unwrap_or(Rejoined::Whole)
     }
 
+    /// The same, for a look ahead: nothing is learned by it.
+    pub(super) fn rejoin_unlearned(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
+        let known = self.wrapping;
+        let rejoined = self.rejoin(bytes, length, more);
+        self.wrapping = known;
+        rejoined
+    }
+
     /// Start of the broken line whose piece begins at `start` and holds `offset`; none where that line stands for itself.
     /// Not before `floor`. `more`: bytes are still to come.
     pub(super) fn first_piece(
@@ -87,10 +95,7 @@ impl Scanner {
             let line = piece(bytes.get(first..next)?);
             if self.is_stamped(line) || is_begun(line) {
                 let length = next - first;
-                let known = self.wrapping;
-                let rejoined = self.rejoin(bytes.get(first..)?, length, more);
-                self.wrapping = known;
-                return match rejoined {
+                return match self.rejoin_unlearned(bytes.get(first..)?, length, more) {
                     Rejoined::Joined(_, taken, _) => {
                         (first + length + taken > offset).then_some(first)
                     }
