@@ -18,7 +18,6 @@ pub mod packages;
 pub mod program;
 pub mod scenario;
 pub mod script;
-pub mod static_program;
 pub mod transcript;
 pub mod truth;
 pub mod vm;

@@ -91,8 +91,8 @@ pub fn run(vmlinuz: &Path, hog: &Path, boot: Boot, scenarios: &[Scenario]) -> Re
     boot_machine(directory.path(), vmlinuz, &initrd, boot)
 }
 
-/// Starts `vmlinuz`, runs the static `program` there with `variables` and `arguments` (words of a shell), and waits for the machine to
-/// stop. Fails when the program does not end with status 0. It finds /proc, /sys, /dev, a terminal multiplexer, an
+/// Starts `vmlinuz`, runs `program` there with `variables` and `arguments` (words of a shell), and waits for the machine
+/// to stop. Fails when the program does not end with status 0. It finds /proc, /sys, /dev, a terminal multiplexer, an
 /// empty /tmp and the unified cgroup hierarchy.
 pub fn run_program(
     vmlinuz: &Path,

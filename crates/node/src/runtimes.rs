@@ -2,22 +2,14 @@
 //! and containerd's own API over gRPC, Docker's API (Podman's is the same) over HTTP, and the state files of all of
 //! them where no socket answers. Only asks; never starts, stops or changes a container.
 //!
-//! All network code runs on one thread of its own behind [`Runtimes`]; without the feature `runtimes` only the state
-//! files are read.
+//! All network code runs on one thread of its own behind [`Runtimes`].
 
-#[cfg(feature = "runtimes")]
 mod cache;
-#[cfg(feature = "runtimes")]
 mod containerd;
-#[cfg(feature = "runtimes")]
 mod cri;
-#[cfg(feature = "runtimes")]
 mod docker;
-#[cfg(feature = "runtimes")]
 mod handle;
-#[cfg(feature = "runtimes")]
 mod messages;
-#[cfg(feature = "runtimes")]
 mod service;
 mod spec;
 mod state_files;
@@ -26,7 +18,6 @@ use std::path::PathBuf;
 
 use crate::Root;
 
-#[cfg(feature = "runtimes")]
 pub use handle::{Runtimes, Told};
 pub use state_files::from_state_files;
 

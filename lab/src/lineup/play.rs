@@ -12,7 +12,7 @@ use super::Order;
 use super::table::{Kind, Stage};
 use crate::cgroup::{CgroupVersion, Names};
 use crate::kernel::{Suite, vmlinuz};
-use crate::{Result, hog, machine, packages, static_program, vm};
+use crate::{Result, hog, machine, packages, vm};
 
 const STAGE: &str = include_str!("stage.sh");
 const KINDS: &str = include_str!("kinds.sh");
@@ -202,10 +202,6 @@ pub(super) fn here(kinds: &[&Kind], order: &Order) -> Result<Played> {
 pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played> {
     packages::ensure()?;
     packages::ensure_peers()?;
-    let (hog, whodunit) = (
-        hog::build()?,
-        static_program::binary("whodunit", "whodunit")?,
-    );
     let image = vmlinuz(suite)?;
     let names = Names::new(format!("line-up {}", suite.kernel));
     let setting = Setting {
@@ -219,7 +215,7 @@ pub(super) fn vm(suite: Suite, kinds: &[&Kind], order: &Order) -> Result<Played>
         scratch: Path::new("/tmp"),
         in_initramfs: true,
     };
-    let mut programs = vec![("hog", hog), ("whodunit", whodunit)];
+    let mut programs = vec![("hog", hog::build()?), ("whodunit", order.whodunit.clone())];
     for name in ["earlyoom", "runc"] {
         programs.push((
             name,

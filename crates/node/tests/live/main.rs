@@ -10,5 +10,6 @@
 
 mod cgroups;
 mod followed_log;
+mod machines;
 mod processes;
 mod stage;

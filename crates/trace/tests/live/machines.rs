@@ -1,8 +1,8 @@
-//! The same tests on other kernels: this program, linked statically, in virtual machines.
+//! The same tests on other kernels: this program in virtual machines.
 
 use libtest_mimic::Trial;
 use whodunit_lab::kernel::{SUITES, Suite, vmlinuz};
-use whodunit_lab::{packages, static_program, vm};
+use whodunit_lab::{packages, vm};
 
 use crate::INSIDE;
 
@@ -22,12 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn on(suite: Suite) {
-    let staged = packages::ensure().and_then(|()| {
-        Ok((
-            vmlinuz(suite)?,
-            static_program::integration_test("whodunit-trace", "live")?,
-        ))
-    });
+    let staged = packages::ensure().and_then(|()| Ok((vmlinuz(suite)?, std::env::current_exe()?)));
     let (kernel, program) = match staged {
         Ok(staged) => staged,
         Err(why) if whodunit_lab::required() => {

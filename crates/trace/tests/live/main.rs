@@ -2,7 +2,7 @@
 //! and holds the facts to what it did itself and what /proc said before. A test that can't run says why, and fails
 //! when `WHODUNIT_REQUIRE_LAB=1`.
 //!
-//! The program is also the cast (`live actor ...`), and what the virtual machines run: one static file.
+//! The program is also the cast (`live actor ...`), and what the virtual machines run.
 #![allow(
     unsafe_code,
     clippy::unwrap_used,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use whodunit_lab::kernel::{Suite, vmlinuz};
-use whodunit_lab::{hog, packages, static_program, vm};
+use whodunit_lab::{hog, packages, vm};
 
 /// A service manager that waits for a first word, asks for signs of life within 4 s, and starts what `play` needs.
 const UNITS: [(&str, &str); 3] = [
@@ -55,7 +55,7 @@ fn stage() -> whodunit_lab::Result<String> {
         ("hog", hog::build()?),
         (
             "usr/local/bin/whodunit",
-            static_program::binary("whodunit", "whodunit")?,
+            env!("CARGO_BIN_EXE_whodunit").into(),
         ),
         ("systemctl", "/bin/systemctl".into()),
     ];

@@ -1,8 +1,8 @@
 //! A process that misbehaves to order: it joins a cgroup, takes a name and a score, and eats memory step by step.
 //!
 //! `hog STEP...` performs its steps from left to right; `hog kmsg-next`, `hog kmsg-dump SEQ`, `hog await-exit PID
-//! SECONDS` and `hog await-file FILE SECONDS` serve the script that directs it. It is linked statically, so that it
-//! runs in an initramfs that holds nothing else. It never decides anything: what it does is in its arguments.
+//! SECONDS` and `hog await-file FILE SECONDS` serve the script that directs it. It is linked statically: what
+//! it holds is what it was told to take. It never decides anything: what it does is in its arguments.
 #![allow(unsafe_code)] // mmap, madvise, set_mempolicy, unshare, ptrace and signal have no safe form
 
 mod ends;
