@@ -35,6 +35,10 @@ const OTHERS: [&[u8]; 5] = [
 /// Longest needle less one: how much of a block's end the next block must see again.
 pub(crate) const OVERLAP: usize = 12;
 
+/// Most bytes of a needle before the letters that [`sieve`] looks for: `panic_on_` of `panic_on_oom`. They may stand in a
+/// block that passes the sieve.
+const BEFORE_LETTERS: usize = 9;
+
 /// A place where a needle stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hit {
@@ -145,7 +149,7 @@ fn sieve(bytes: &[u8]) -> Sifted {
 /// All hits whose needle begins in `bytes[..end]` (needles may reach beyond `end`), in order, at most one a line, and
 /// the number of line ends in `bytes[..end]`.
 pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
-    let mut hits = Vec::new();
+    let mut looked = Looked::default();
     let mut lines = 0;
     let mut start = 0;
     while start < end {
@@ -154,25 +158,25 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
         match bytes.get(start..stop + REACH).filter(|_| blocks > 0) {
             Some(part) => {
                 let sifted = sieve(part);
-                let mut counted = (start, lines);
                 let mut blocks = sifted.suspicious;
                 while blocks != 0 {
                     let block = start + blocks.trailing_zeros() as usize * BLOCK;
-                    look(bytes, block, block + BLOCK, &mut counted, &mut hits);
+                    looked.at(bytes, block, block + BLOCK, (start, lines));
                     blocks &= blocks - 1;
                 }
                 lines += sifted.lines;
                 start = stop;
             }
             None => {
-                let mut counted = (start, lines);
-                look(bytes, start, end, &mut counted, &mut hits);
+                looked.at(bytes, start, end, (start, lines));
                 lines += newlines(bytes.get(start..end).unwrap_or_default());
                 start = end;
             }
         }
     }
-    (hits, lines)
+    // A needle that begins here, with its letters in what others search.
+    looked.at(bytes, end, end, (end, lines));
+    (looked.hits, lines)
 }
 
 /// Whether a needle stands in the first `end` bytes.
@@ -182,31 +186,47 @@ pub(crate) fn is_in(bytes: &[u8], end: usize) -> bool {
         .is_some_and(|part| !search(part, end).0.is_empty())
 }
 
-/// The exact search of `bytes[start..stop]`; adds to `hits`. `counted` is a place at or before `start`, and the line
-/// ends before it; it moves to the last hit.
-fn look(bytes: &[u8], start: usize, stop: usize, counted: &mut (usize, u64), hits: &mut Vec<Hit>) {
-    let reach = (stop + OVERLAP).min(bytes.len());
-    let mut at = start;
-    while let Some(found) = bytes.get(at..reach).and_then(next) {
-        let offset = at + found;
-        if offset >= stop {
-            break;
+/// What was searched exactly.
+#[derive(Default)]
+struct Looked {
+    hits: Vec<Hit>,
+    /// Where the last look ended.
+    end: usize,
+}
+
+impl Looked {
+    /// Looks at `bytes[start..stop]`, and at the few bytes before it that a needle with its letters there may begin with.
+    /// `counted` is a place at or before `start`, and the line ends before it.
+    fn at(&mut self, bytes: &[u8], start: usize, stop: usize, counted: (usize, u64)) {
+        let mut at = start.saturating_sub(BEFORE_LETTERS).max(self.end);
+        self.end = stop;
+        let mut counted = counted;
+        if at < counted.0 {
+            counted.1 -= newlines(bytes.get(at..counted.0).unwrap_or_default());
+            counted.0 = at;
         }
-        let rest = bytes.get(offset..).unwrap_or_default();
-        if OTHERS.iter().any(|other| rest.starts_with(other)) {
-            at = offset + 1;
-            continue;
-        }
-        let between = bytes.get(counted.0..offset).unwrap_or_default();
-        *counted = (offset, counted.1 + newlines(between));
-        hits.push(Hit {
-            offset,
-            newlines: counted.1,
-        });
-        // One hit a line is enough.
-        match memchr::memchr(b'\n', bytes.get(offset..stop).unwrap_or_default()) {
-            Some(line_end) => at = offset + line_end,
-            None => break,
+        let reach = (stop + OVERLAP).min(bytes.len());
+        while let Some(found) = bytes.get(at..reach).and_then(next) {
+            let offset = at + found;
+            if offset >= stop {
+                break;
+            }
+            let rest = bytes.get(offset..).unwrap_or_default();
+            if OTHERS.iter().any(|other| rest.starts_with(other)) {
+                at = offset + 1;
+                continue;
+            }
+            let between = bytes.get(counted.0..offset).unwrap_or_default();
+            counted = (offset, counted.1 + newlines(between));
+            self.hits.push(Hit {
+                offset,
+                newlines: counted.1,
+            });
+            // One hit a line is enough.
+            match memchr::memchr(b'\n', bytes.get(offset..stop).unwrap_or_default()) {
+                Some(line_end) => at = offset + line_end,
+                None => break,
+            }
         }
     }
 }
@@ -220,7 +240,8 @@ mod tests {
     #[test]
     fn no_place_hides_a_needle() {
         let part = BLOCK * BLOCKS;
-        let noise: Vec<u8> = b"koomzl k1 om\n"
+        // Its blocks pass the sieve.
+        let noise: Vec<u8> = b"ko0mzl k1 om\n"
             .iter()
             .copied()
             .cycle()
@@ -238,7 +259,21 @@ mod tests {
                 assert_eq!(lines, newlines(&bytes));
                 let newlines = newlines(&bytes[..at]);
                 let offset = at;
-                assert_eq!(hits, [Hit { offset, newlines }]);
+                assert_eq!(hits, [Hit { offset, newlines }], "{needle:?} at {at}");
+                // In two segments, each searched for what begins in it.
+                for end in [part, BLOCK - 1, at + needle.len() - 1] {
+                    let (mut hits, lines) = search(&bytes, end);
+                    let (behind, _) = search(&bytes[end..], bytes.len() - end);
+                    hits.extend(behind.iter().map(|hit| Hit {
+                        offset: end + hit.offset,
+                        newlines: lines + hit.newlines,
+                    }));
+                    assert_eq!(
+                        hits,
+                        [Hit { offset, newlines }],
+                        "{needle:?} at {at}, {end}"
+                    );
+                }
             }
         }
     }

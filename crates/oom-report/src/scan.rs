@@ -406,6 +406,11 @@ impl Scanner {
     }
 
     fn read_line(&mut self, line: &[u8], number: u64, cut: bool) {
+        let line = if number == 1 {
+            markup::without_torn_start(line)
+        } else {
+            line
+        };
         let mut stripped = Vec::new();
         let line = if markup::strip(line, &mut stripped) {
             stripped.as_slice()

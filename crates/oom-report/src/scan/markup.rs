@@ -57,6 +57,22 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     true
 }
 
+/// A log's first line without a byte order mark, or what is left of a character or of a line's number (`12:text`) that the
+/// log's beginning cuts.
+pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
+    if let Some(line) = line.strip_prefix("\u{feff}".as_bytes()) {
+        return line;
+    }
+    // UTF-8: three bytes at most continue a character (RFC 3629).
+    let torn = line
+        .iter()
+        .take(3)
+        .take_while(|byte| (0x80..0xc0).contains(*byte))
+        .count();
+    let line = line.get(torn..).unwrap_or_default();
+    line.strip_prefix(b":").unwrap_or(line)
+}
+
 const ENTITIES: [(&[u8], u8); 6] = [
     (b"&lt;", b'<'),
     (b"&gt;", b'>'),
@@ -100,6 +116,24 @@ fn colour_length(bytes: &[u8]) -> usize {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rest_of_a_cut_character_or_number_goes() {
+        for (line, expected) in [
+            (&b"\xa0worker invoked"[..], &b"worker invoked"[..]),
+            (b"\x82\xac] a", b"] a"),
+            (b":worker invoked", b"worker invoked"),
+            (b"-bash invoked", b"-bash invoked"),
+            (
+                "\u{e9}t\u{e9} invoked".as_bytes(),
+                "\u{e9}t\u{e9} invoked".as_bytes(),
+            ),
+            (b"\xef\xbb\xbf[    1.5] a", b"[    1.5] a"),
+            (b"", b""),
+        ] {
+            assert_eq!(without_torn_start(line), expected, "{line:?}");
+        }
+    }
 
     #[test]
     fn markup_goes_and_names_stay() {
