@@ -254,6 +254,7 @@ impl<'a> Scene<'a> {
         let memcg = self.report.memcg.as_ref();
         self.report
             .constraint_line
+            .or(self.report.sysrq_line)
             .or(memcg.and_then(|memcg| memcg.path_line))
             .or(memcg.and_then(|memcg| memcg.memory.line))
             .or(self

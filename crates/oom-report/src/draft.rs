@@ -356,6 +356,14 @@ impl Draft {
                 }
                 Taken::Yes
             }
+            KernelLine::SysrqAsked => {
+                // A worker calls the OOM killer a moment later: it opens the report whose header is lost.
+                if self.stage != Stage::Nothing || self.report.sysrq_line.is_some() {
+                    return Taken::Foreign;
+                }
+                self.report.sysrq_line = Some(self.keep(frame, number));
+                Taken::Yes
+            }
             KernelLine::Suppressed => {
                 let index = self.keep(frame, number);
                 self.report.doubts.push((Doubt::LinesLost, Some(index)));

@@ -63,6 +63,8 @@ pub(crate) enum KernelLine<'a> {
     Reaped(kill::ReapedLine<'a>),
     /// `oom_reaper: unable to reap pid:N (c)`
     ReapFailed { pid: u32, comm: &'a [u8] },
+    /// `sysrq: Manual OOM execution`
+    SysrqAsked,
     /// `Out of memory and no killable processes...` and its like
     Outcome(Outcome),
     /// Lines dropped by a rate limit
@@ -91,6 +93,7 @@ impl KernelLine<'_> {
             }
             Self::Group(_)
             | Self::Cpuset { .. }
+            | Self::SysrqAsked
             | Self::Cpu(_)
             | Self::Hardware(_)
             | Self::StackMark
@@ -174,6 +177,7 @@ fn read_text(first: u8, text: &[u8], cut: bool) -> KernelLine<'_> {
         .or_else(|| trigger::read_cpuset(text))
         .or_else(|| table::read_header(text).map(KernelLine::TableHeader))
         .or_else(|| suppressed(text))
+        .or_else(|| sysrq_asked(text))
         .or_else(|| other_report(text))
         .unwrap_or(KernelLine::Other)
 }
@@ -183,6 +187,19 @@ fn suppressed(text: &[u8]) -> Option<KernelLine<'_>> {
     (text.trim_ascii_end().ends_with(b"callbacks suppressed")
         || crate::cursor::contains(text, b"messages suppressed"))
     .then_some(KernelLine::Suppressed)
+}
+
+/// What the handler of sysrq-f says before it has the OOM killer called (`sysrq_moom_op`, drivers/tty/sysrq.c): behind
+/// `SysRq : `, `sysrq: SysRq : ` or `sysrq: ` by version.
+fn sysrq_asked(text: &[u8]) -> Option<KernelLine<'_>> {
+    let mut cursor = crate::cursor::Cursor(text);
+    let by_handler = cursor.eat(b"sysrq: ");
+    (cursor.eat(b"SysRq : ") || by_handler).then_some(())?;
+    cursor
+        .0
+        .trim_ascii_end()
+        .eq(b"Manual OOM execution")
+        .then_some(KernelLine::SysrqAsked)
 }
 
 /// Reports of other shortages that go on like one of the OOM killer (`warn_alloc`, mm/page_alloc.c; sysrq-m).

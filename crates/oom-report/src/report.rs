@@ -40,6 +40,8 @@ pub struct OomReport {
     pub scope: Option<Scope>,
     /// Line of the `oom-kill:` record (5.0+), which names constraint, memcgs and victim.
     pub constraint_line: Option<LineIndex>,
+    /// Line in which the kernel says that somebody asked for the kill with sysrq-f, where the header is lost.
+    pub sysrq_line: Option<LineIndex>,
     /// The task that asked for memory.
     pub trigger: Option<Trigger>,
     /// What is known of the memory cgroup, for a memcg kill.

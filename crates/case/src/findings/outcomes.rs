@@ -233,6 +233,13 @@ fn sysrq(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "Alt-SysRq-f on a console, or f written to /proc/sysrq-trigger. Memory need not have been short at all; the kernel chose \
              the process by its usual formula over the whole machine. The log does not say who asked.",
         )
-        .cite(scene, [scene.report.trigger.as_ref().and_then(|trigger| trigger.line), scene.kill_line()]),
+        .cite(
+            scene,
+            [
+                scene.report.sysrq_line,
+                scene.report.trigger.as_ref().and_then(|trigger| trigger.line),
+                scene.kill_line(),
+            ],
+        ),
     );
 }

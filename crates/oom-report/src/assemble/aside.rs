@@ -22,6 +22,7 @@ impl Assembler {
             | KernelLine::StackFrame(_)
             | KernelLine::Registers
             | KernelLine::ShowMem(_)
+            | KernelLine::SysrqAsked
             | KernelLine::Suppressed
             | KernelLine::Other => self.aside,
             KernelLine::Header(_)

@@ -72,7 +72,8 @@ impl Draft {
                     .iter()
                     .any(|function| function.starts_with("moom_callback"))
         };
-        if trigger.is_some_and(by_key) {
+        let by_handler = self.report.sysrq_line.is_some() && self.cause != Cause::Memcg;
+        if by_handler || trigger.is_some_and(by_key) {
             self.report.scope = Some(Scope::Sysrq);
             return;
         }

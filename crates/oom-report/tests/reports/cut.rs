@@ -44,6 +44,25 @@ fn the_rest_of_a_report_without_its_header_is_read() {
 }
 
 #[test]
+fn the_handler_of_sysrq_f_opens_a_report_without_its_header() {
+    let kill = "[   91.250000] Out of memory: Killed process 99 (foo) total-vm:9448kB, anon-rss:100kB, file-rss:4kB, \
+                shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n";
+    for words in ["SysRq : ", "sysrq: SysRq : ", "sysrq: "] {
+        let log = format!("[   91.200000] {words}Manual OOM execution\n{kill}");
+        assert_eq!(scan_one(log.as_bytes()).scope, Some(Scope::Sysrq), "{log}");
+    }
+    // Another request, another time, or the words of a name.
+    for before in [
+        "[   11.200000] sysrq: Manual OOM execution",
+        "[   91.200000] sysrq: Show Memory",
+        "[   91.200000] app: sysrq: Manual OOM execution",
+    ] {
+        let log = format!("{before}\n{kill}");
+        assert_eq!(scan_one(log.as_bytes()).scope, Some(Scope::Global), "{log}");
+    }
+}
+
+#[test]
 fn rows_without_their_header_are_told_by_their_number() {
     let records = records(CONTAINER_LIMIT);
     let from = records
