@@ -2,7 +2,7 @@
 //!
 //! Facts and arithmetic only; no verdict is reached here.
 
-use oom_report::report::{Counter, LineIndex, Missing, OomReport, Scope, Task, Victim};
+use oom_report::report::{Counter, LineIndex, Missing, OomReport, Outcome, Scope, Task, Victim};
 
 use crate::assemble::Context;
 use crate::cgroup_path::{CgroupOwner, Level, is_same_or_below, short_id};
@@ -247,6 +247,18 @@ impl<'a> Scene<'a> {
             }
             _ => format!("the {level}'s"),
         }
+    }
+
+    /// Whether the kernel says that it found no process that it may kill. The panic's own text may say it (`out_of_memory`,
+    /// mm/oom_kill.c).
+    pub(crate) fn found_nobody(&self) -> bool {
+        let mut outcomes = self.report.outcomes.iter();
+        outcomes.any(|(outcome, line)| match outcome {
+            Outcome::NoKillableProcesses | Outcome::Deadlocked => true,
+            Outcome::Panic => (self.report.text.get(*line))
+                .is_some_and(|(_, text)| text.contains("no killable processes")),
+            _ => false,
+        })
     }
 
     /// The line that convicts: `oom-kill:`, else the one that names the limit's cgroup, else the trigger's.

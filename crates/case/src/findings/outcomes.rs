@@ -32,7 +32,7 @@ fn group_kill(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let along = match others.is_empty() {
         true => "No other process was in the group.".to_owned(),
         false => format!(
-            "Chosen was one; {} went along without having done anything: {}.",
+            "Chosen was one; {} went along as members of its cgroup: {}.",
             others.len(),
             name_some(
                 others
@@ -129,8 +129,8 @@ fn nobody(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             Outcome::Deadlocked,
             "memory-deadlock",
             Severity::Critical,
-            "The kernel calls the system deadlocked on memory",
-            "No memory is free and no process can be killed; a panic follows.",
+            "The machine stopped: kernel panic, deadlocked on memory",
+            "No memory was free and no process could be killed: everything on this machine ended.",
         ),
         (
             Outcome::SysrqIgnored,
@@ -159,12 +159,11 @@ fn nobody(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Source: `check_panic_on_oom` and `out_of_memory`, mm/oom_kill.c: the panic's own text says which of the two it was.
 fn why_panic(scene: &Scene<'_>, line: LineIndex) -> &'static str {
     let text = scene.report.text.get(line).map_or("", |(_, text)| text);
     if text.contains("panic_on_oom") {
         " vm.panic_on_oom is set: the kernel did not look for a process to kill."
-    } else if text.contains("no killable processes") || text.contains("deadlocked") {
+    } else if scene.found_nobody() {
         " Nothing was left that it may kill."
     } else {
         " Either vm.panic_on_oom is set, or nothing was left to kill."

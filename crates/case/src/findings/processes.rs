@@ -17,6 +17,45 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     first_process(scene, found);
     threads(scene, found);
     pause(scene, found);
+    starting(scene, found);
+}
+
+/// runc's process inside a container, before it becomes the command (libcontainer/nsenter/nsexec.c: `runc:[0:PARENT]`,
+/// `runc:[1:CHILD]`, `runc:[2:INIT]`).
+fn starting(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(victim) = scene
+        .victim
+        .filter(|victim| victim.comm.starts_with("runc:[") && scene.is_memcg())
+    else {
+        return;
+    };
+    // Commands of probes and `exec` start in the same way, in a container that runs.
+    let alone = scene.processes.iter().all(|task| scene.is_victim(task));
+    let (title, what) = match alone && !scene.processes.is_empty() {
+        true => (
+            "The container was killed while it was being started",
+            "it became the application. The application never ran: the limit does not even hold what the runtime needs to start it, \
+             some MiB. Look at its unit: in Kubernetes 128m is an eighth of a byte, 128Mi are 128 MiB.",
+        ),
+        false => (
+            "What was killed was the runtime's own process, about to start a command in the container",
+            "it became the command: the container's first one, or that of a probe or an exec in a container that was already full.",
+        ),
+    };
+    found.push(
+        finding(
+            "killed-at-start",
+            Severity::Warning,
+            title,
+            format!(
+                "{} is runc itself inside the container, before {what}",
+                victim.comm
+            ),
+        )
+        .number("victim_pid", u64::from(victim.pid))
+        .number("limit_kib", scene.limit_hit().1)
+        .cite(scene, [scene.kill_line()]),
+    );
 }
 
 /// Whether the first process of the container died. Only for a container's own limit: then the table lists this

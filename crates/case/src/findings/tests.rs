@@ -314,6 +314,21 @@ fn a_child_died_while_the_first_process_lived() {
 }
 
 #[test]
+fn a_container_killed_before_it_was_an_application() {
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    is_silent(&report, "killed-at-start");
+    report.victims[0].comm = "runc:[2:INIT]".into();
+    let title = |report: &OomReport| {
+        let incident = fires(report, "killed-at-start");
+        finding(&incident, "killed-at-start").unwrap().title.clone()
+    };
+    assert!(title(&report).contains("was being started"));
+    // A probe's command in a container that runs.
+    add_task(&mut report, 11_100, "master", 1_000, 995);
+    assert!(title(&report).contains("about to start a command"));
+}
+
+#[test]
 fn threads_of_one_process_are_not_added_up() {
     let mut report = figure_13();
     is_silent(&report, "threads-listed");

@@ -1,5 +1,7 @@
 //! What the memory was: which part is to blame, huge pages, tmpfs, page cache that stayed, kernel memory, locked pages.
 
+use oom_report::report::Scope;
+
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{human, percent};
@@ -181,6 +183,10 @@ fn victim_held_little(scene: &Scene<'_>, split: &UsageSplit) -> String {
 }
 
 fn page_cache(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    // Nothing had to be reclaimed where somebody asked for the kill.
+    if scene.report.scope == Some(Scope::Sysrq) {
+        return;
+    }
     let Some(file) = split.file_kib.filter(|file| *file >= WORTH_A_WORD_KIB) else {
         return;
     };

@@ -65,11 +65,16 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
             .iter()
             .any(|(outcome, _)| *outcome == wanted)
     };
-    if has(Outcome::Panic) {
+    let stopped = has(Outcome::Panic) || has(Outcome::Deadlocked);
+    if stopped && scene.found_nobody() {
+        format!(
+            "The kernel found no process that it may kill and stopped the whole machine (panic), {reason}."
+        )
+    } else if stopped {
         format!(
             "The kernel stopped the whole machine (panic) instead of killing a process, {reason}."
         )
-    } else if has(Outcome::Deadlocked) || has(Outcome::NoKillableProcesses) {
+    } else if scene.found_nobody() {
         format!("The kernel wanted to kill a process {reason}, but found none that it may kill.")
     } else if has(Outcome::SysrqIgnored) {
         "Somebody asked for an OOM kill with sysrq-f; the kernel found no process that may be killed.".into()

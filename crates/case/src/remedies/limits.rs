@@ -52,7 +52,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     let owner = &scene.limit_owner;
     let (what, limit) = scene.limit_hit();
     let Some(limit) = limit.filter(|_| scene.limit_path.is_some()) else {
-        return;
+        return find_limit(case, list);
     };
     let with_swap = what == "memory+swap";
     let mib = quarter_more_mib(limit);
@@ -137,6 +137,35 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     {
         list.push(requests_equal_limits());
     }
+}
+
+/// Where the report does not show what there is to raise.
+fn find_limit(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    let scene = case.scene;
+    let mut commands = vec!["journalctl -k -o export | whodunit explain -".to_owned()];
+    if scene.limit_path.is_some() {
+        let files: &[&str] = match scene.is_cgroup_v1() {
+            Some(true) => &["memory.limit_in_bytes", "memory.failcnt"],
+            _ => &["memory.max", "memory.events"],
+        };
+        let files: Vec<String> = files.iter().map(|file| case.cgroup_file(file)).collect();
+        commands.push(format!("grep -H . {}", files.join(" ")));
+    }
+    if case.in_kubernetes() {
+        commands.push(
+            "kubectl get pod POD -n NAMESPACE -o jsonpath='{range .spec.containers[*]}{.name}{\" \"}{.resources}{\"\\n\"}{end}'"
+                .to_owned(),
+        );
+    }
+    list.push(Remedy {
+        code: "find-limit".into(),
+        title: "Find the limit that was hit: these lines do not say it".into(),
+        detail: "The kernel prints the cgroup, its usage and its limit before the kill line: the whole report shows what to raise, \
+                 and by how much."
+            .into(),
+        commands,
+        risk: "None: this only looks.".into(),
+    });
 }
 
 fn requests_equal_limits() -> Remedy {

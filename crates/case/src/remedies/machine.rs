@@ -6,7 +6,19 @@ use crate::incident::Remedy;
 use super::{Case, remedy};
 
 pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
-    if case.has("panic") {
+    if case.has_any(&["panic", "memory-deadlock"]) && case.scene.found_nobody() {
+        list.push(remedy(
+            "leave-something-to-kill",
+            "Leave the kernel a process that it may kill",
+            "All that held memory was exempt (oom_score_adj -1000) or not a process's: kernel memory, tmpfs, huge pages. Exempt only \
+             what the machine cannot live without, and give what grows a limit of its own.",
+            &[
+                "grep -l '^-1000$' /proc/[0-9]*/oom_score_adj",
+                "grep -E 'Slab|SUnreclaim|Shmem|HugePages_Total|VmallocUsed|Percpu' /proc/meminfo",
+            ],
+            "None: these only look.",
+        ));
+    } else if case.has("panic") {
         list.push(remedy(
             "panic-on-oom-off",
             "Let the kernel kill a process instead of stopping the machine",

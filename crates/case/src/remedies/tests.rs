@@ -85,6 +85,15 @@ fn special_kills_get_their_own_remedies() {
     let line = add_line(&mut report, "Kernel panic");
     report.outcomes.push((Outcome::Panic, line));
     assert!(codes(&report).contains(&"panic-on-oom-off"));
+    // The setting is not to blame where nothing was left to kill.
+    let line = add_line(&mut report, "System is deadlocked on memory");
+    report.outcomes.push((Outcome::Deadlocked, line));
+    let left_nothing = codes(&report);
+    assert!(left_nothing.contains(&"leave-something-to-kill"));
+    assert!(!left_nothing.contains(&"panic-on-oom-off"));
+    // Whose limit it was, and how much, is in the lines that are lost.
+    assert!(codes(&one_line()).contains(&"find-limit"));
+    assert!(!codes(&figure_13()).contains(&"find-limit"));
     let mut report = container_v2(&[("anon", 10 << 20), ("file", 50 << 20), ("shmem", 50 << 20)]);
     assert!(codes(&report).contains(&"limit-tmpfs"));
     report.victims[0].group_kill = true;

@@ -204,10 +204,15 @@ impl Draft {
     /// A panic whose words say that the whole machine was short (check_panic_on_oom and out_of_memory, mm/oom_kill.c);
     /// a `compulsory` one may be of a cgroup.
     pub(super) fn note_panic(&mut self, outcome: Outcome, text: &[u8]) {
-        let of_machine = [b"system-wide".as_slice(), b"no killable"]
-            .iter()
-            .any(|words| crate::cursor::contains(text, words));
-        if outcome == Outcome::Panic && of_machine && self.cause == Cause::Unsaid {
+        let of_machine = match outcome {
+            Outcome::Panic => [b"system-wide".as_slice(), b"no killable"]
+                .iter()
+                .any(|words| crate::cursor::contains(text, words)),
+            // Where a cgroup's limit was hit its charge fails (out_of_memory, mm/oom_kill.c).
+            Outcome::Deadlocked => true,
+            _ => false,
+        };
+        if of_machine && self.cause == Cause::Unsaid {
             self.cause = Cause::Machine;
         }
     }

@@ -44,6 +44,23 @@ fn the_rest_of_a_report_without_its_header_is_read() {
 }
 
 #[test]
+fn a_panic_for_want_of_a_victim_is_the_machines() {
+    for panic in [
+        "Out of memory and no killable processes...\nKernel panic - not syncing: System is deadlocked on memory\n",
+        "Kernel panic - not syncing: Out of memory and no killable processes...\n",
+    ] {
+        assert_eq!(
+            scan_one(panic.as_bytes()).scope,
+            Some(Scope::Global),
+            "{panic}"
+        );
+    }
+    // A cgroup's charge just fails.
+    let report = scan_one(b"Out of memory and no killable processes...\n");
+    assert_eq!(report.scope, None);
+}
+
+#[test]
 fn the_handler_of_sysrq_f_opens_a_report_without_its_header() {
     let kill = "[   91.250000] Out of memory: Killed process 99 (foo) total-vm:9448kB, anon-rss:100kB, file-rss:4kB, \
                 shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n";

@@ -1,5 +1,6 @@
 //! The sections of one incident, in the order in which a tired person wants them.
 
+use oom_report::report::Scope;
 use whodunit_case::incident::{Incident, Killer, Severity};
 use whodunit_case::size::{exact, grouped, human};
 
@@ -163,6 +164,8 @@ fn usage(page: &mut Page, incident: &Incident) {
     }
     page.heading(if counters {
         "Memory at the limit"
+    } else if incident.scope == Some(Scope::Memcg) {
+        "Memory of the cgroup"
     } else {
         "Memory of the machine"
     });
