@@ -66,6 +66,13 @@ impl Page {
         format!("{}{text}{}", style.render(), style.render_reset())
     }
 
+    fn inked(&mut self, ink: Ink, text: &str) {
+        match self.looks.colored && ink != Ink::Plain {
+            true => self.text.push_str(&self.ink(ink, text)),
+            false => self.text.push_str(text),
+        }
+    }
+
     pub(super) fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") && !self.heading_is_last {
             self.text.push('\n');
@@ -133,13 +140,13 @@ impl Page {
             .word_splitter(WordSplitter::NoHyphenation)
             .break_words(true);
         for (at, line) in wrap(text, options).iter().enumerate() {
-            let start = if at == 0 {
-                self.ink(label_ink, first)
-            } else {
-                indent.to_owned()
-            };
-            let line = self.ink(ink, line);
-            self.line(&format!("{start}{line}"));
+            match at {
+                0 => self.inked(label_ink, first),
+                _ => self.text.push_str(indent),
+            }
+            self.inked(ink, line);
+            self.text.truncate(self.text.trim_end_matches(' ').len());
+            self.line("");
         }
     }
 
@@ -154,24 +161,24 @@ impl Page {
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut rest = line;
     Box::new(std::iter::from_fn(move || {
-        let first = rest.chars().next()?;
-        let (mut before, mut one_earlier) = (first, ' ');
+        // Bytes do: what ends a word is ASCII, and so is what stands before it.
+        let (mut before, mut one_earlier) = (rest.bytes().next()?, b' ');
         let end = rest
-            .char_indices()
+            .bytes()
             .skip(1)
-            .find(|(_, character)| {
+            .position(|byte| {
                 let ends = match before {
-                    ' ' => *character != ' ',
+                    b' ' => byte != b' ',
                     // A path's own first slash stays with it.
-                    '/' if matches!(one_earlier, ' ' | '=' | '(') => false,
-                    ',' | '/' => !matches!(character, ' ' | ',' | '/'),
+                    b'/' if matches!(one_earlier, b' ' | b'=' | b'(') => false,
+                    b',' | b'/' => !matches!(byte, b' ' | b',' | b'/'),
                     _ => false,
                 };
-                (before, one_earlier) = (*character, before);
+                (before, one_earlier) = (byte, before);
                 ends
             })
-            .map_or(rest.len(), |(at, _)| at);
-        let (word, after) = rest.split_at(end);
+            .map_or(rest.len(), |at| at + 1);
+        let (word, after) = rest.split_at_checked(end)?;
         rest = after;
         Some(Word::from(word))
     }))
