@@ -184,7 +184,9 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
     if trimmed.starts_with(b"<") && trimmed.ends_with(b">") {
         return Some(KernelLine::StackMark);
     }
-    let plus = crate::cursor::find(trimmed, b"+0x")?;
+    let Some(plus) = crate::cursor::find(trimmed, b"+0x") else {
+        return read_decoded_frame(trimmed).map(KernelLine::StackFrame);
+    };
     let (head, tail) = trimmed.split_at_checked(plus)?;
     // Offset and size, both in hex: `+0x5c/0x7b`.
     let mut offsets = Cursor(tail);
@@ -209,14 +211,34 @@ pub(crate) fn read_stack(line: &[u8]) -> Option<KernelLine<'_>> {
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
         .any(|word| word.iter().all(u8::is_ascii_digit) || memchr::memchr(b':', word).is_some());
-    let plausible = !framing
-        && !function.is_empty()
-        && function
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'));
-    if !plausible {
+    if framing || !is_function(function) {
         return None;
     }
     let guess = contains(before, b"?") || contains(tail, b"(unreliable)");
     Some(KernelLine::StackFrame(StackFrame { function, guess }))
+}
+
+/// A frame that scripts/decode_stacktrace.sh named: `dump_stack_lvl (lib/dump_stack.c:107 (discriminator 4))`, with the
+/// places of inlined functions behind each other and maybe a module at the end.
+fn read_decoded_frame(line: &[u8]) -> Option<StackFrame<'_>> {
+    let mut cursor = Cursor(line);
+    let guess = cursor.eat(b"? ");
+    cursor.spaces();
+    let function = cursor.word();
+    cursor.need(b" (")?;
+    let place = cursor.word();
+    let colon = memchr::memrchr(b':', place)?;
+    let (file, number) = place.split_at_checked(colon)?;
+    let in_source = [&b".c"[..], b".h", b".S", b".rs"]
+        .iter()
+        .any(|end| file.ends_with(end));
+    let numbered = number.get(1..)?.first()?.is_ascii_digit() || number == b":?";
+    (in_source && numbered && is_function(function)).then_some(StackFrame { function, guess })
+}
+
+fn is_function(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
 }

@@ -82,3 +82,26 @@ fn years_and_zones_that_are_assumed_are_said_to_be() {
         "2025-12-31T23:59:59Z"
     );
 }
+
+/// scripts/decode_stacktrace.sh puts the place in the source where the offset stood, and drops the indentation.
+#[test]
+fn a_call_trace_with_places_in_the_source_is_the_same() {
+    let whole = scan_one(CONTAINER_LIMIT.as_bytes());
+    let decoded: String = records(CONTAINER_LIMIT)
+        .iter()
+        .map(|(_, text)| match text.split_once("+0x") {
+            Some((function, _)) if !text.contains("RIP:") => format!(
+                "{} (include/linux/mm.h:9 mm/oom_kill.c:77 (discriminator 3))\n",
+                function.trim_start()
+            ),
+            _ => format!("{text}\n"),
+        })
+        .collect();
+    let report = scan_one(decoded.as_bytes());
+    assert!(decoded.contains("mm/oom_kill.c:77"));
+    assert_eq!(
+        report.trigger.unwrap().stack,
+        whole.trigger.as_ref().unwrap().stack
+    );
+    assert_eq!(report.missing, whole.missing);
+}
