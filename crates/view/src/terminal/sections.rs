@@ -1,6 +1,7 @@
 //! The sections of one incident, in the order in which a tired person wants them.
 
-use oom_report::report::Scope;
+use oom_report::report::{Scope, Trigger};
+use whodunit_case::cgroup_path::{CgroupOwner, short_id};
 use whodunit_case::incident::{Incident, Killer, Severity};
 use whodunit_case::size::{exact, grouped, human};
 
@@ -151,8 +152,25 @@ fn people(page: &mut Page, incident: &Incident) {
         };
         page.item(
             "  asked by ",
-            &format!("{}{pid}{order}{flags}{fault}", visible(&trigger.comm)),
+            &format!(
+                "{}{pid}{}{order}{flags}{fault}",
+                visible(&trigger.comm),
+                container_by_cpuset(trigger, incident)
+            ),
         );
+    }
+}
+
+/// Runtimes name a container's cpuset like its cgroup: that is all that an old report or a cut one may say of whose the task
+/// was. Nothing where the report's paths say it.
+fn container_by_cpuset(trigger: &Trigger, incident: &Incident) -> String {
+    let cpuset = trigger.cpuset.as_deref().unwrap_or_default();
+    let owner = CgroupOwner::of(&format!("/{cpuset}"));
+    match owner.container_id {
+        Some(id) if incident.container.is_none() => {
+            format!(", in container {}", visible(short_id(&id)))
+        }
+        _ => String::new(),
     }
 }
 

@@ -382,3 +382,26 @@ fn kills_of_two_boots_are_told_apart() {
     assert_eq!(incidents[1]["source"]["boot"], 1);
     assert!(text.contains("was killed before, 60 s ago"), "{text}");
 }
+
+/// Before 5.0 the line of the cpuset may be all that names a container.
+#[test]
+fn who_asked_is_placed_by_its_cpuset_where_no_path_is_there() {
+    let id = "609e7ec068ac9642229a994438d5a1f68ab5fe9ef81748e367d35b997bd65ae8";
+    let asked = |cpuset: &str| {
+        let log = format!(
+            "[    1.000000] app invoked oom-killer: gfp_mask=0x14200ca(GFP_HIGHUSER_MOVABLE), nodemask=(null),  order=0, oom_score_adj=0\n\
+             [    1.000001] app cpuset={cpuset} mems_allowed=0\n\
+             [    1.000002] Memory cgroup out of memory: Killed process 93 (app) total-vm:9448kB, anon-rss:100kB, file-rss:4kB, shmem-rss:0kB\n"
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kern.log");
+        std::fs::write(&path, log).unwrap();
+        explain(&["--width", "120", path.to_str().unwrap()])
+    };
+    assert!(asked(id).contains("asked by app, in container 609e7ec068ac,"));
+    assert!(
+        asked(&format!("cri-containerd-{id}.scope"))
+            .contains("asked by app, in container 609e7ec068ac,")
+    );
+    assert!(asked("/").contains("asked by app, GFP"));
+}
