@@ -129,7 +129,7 @@ impl<'a> Cursor<'a> {
 
     /// Everything up to a byte that `stop` accepts, or to the end.
     #[inline]
-    pub(crate) fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub(crate) fn take_while(&mut self, mut keep: impl FnMut(u8) -> bool) -> &'a [u8] {
         let length = self.0.iter().take_while(|byte| keep(**byte)).count();
         let (head, tail) = self.0.split_at_checked(length).unwrap_or((self.0, b""));
         self.0 = tail;

@@ -76,12 +76,15 @@ impl<'a> Frame<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     json: json::Fields,
+    value: Vec<u8>,
     unescaped: Vec<u8>,
 }
 
 /// The frame of a log's first line, if it is the rest of a JSON object.
 pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Option<Frame<'a>> {
-    let Scratch { json, unescaped } = scratch;
+    let Scratch {
+        json, unescaped, ..
+    } = scratch;
     if !line.ends_with(b"}") || line.starts_with(b"{") {
         return None;
     }
@@ -108,13 +111,28 @@ pub(crate) fn frame<'a>(
     prefix: Option<&[u8]>,
     scratch: &'a mut Scratch,
 ) -> Frame<'a> {
-    let Scratch { json, unescaped } = scratch;
+    let Scratch {
+        json,
+        value,
+        unescaped,
+    } = scratch;
     let mut frame = Frame::bare(line);
     peel::peel(&mut frame);
+    if let Some(text) = journal_verbose::text_alone(line) {
+        frame = Frame::bare(text);
+        frame.framed = true;
+    }
     if !frame.framed
-        && let Some(rest) = prefix.and_then(|prefix| line.strip_prefix(prefix))
+        && let Some(prefix) = prefix
+        && let Some(rest) = line.strip_prefix(prefix)
     {
-        frame = Frame::bare(rest);
+        frame = match embedded::is_key(prefix).then(|| json::value(prefix, rest, value)) {
+            Some(whole) => Frame {
+                cut: !whole,
+                ..Frame::bare(value)
+            },
+            None => Frame::bare(rest),
+        };
         frame.framed = true;
         frame.cap = Origin::KernelTag;
         peel::peel(&mut frame);

@@ -5,6 +5,7 @@
 
 mod boots;
 mod entries;
+mod folded;
 mod look_back;
 mod markup;
 mod parallel;
@@ -20,6 +21,7 @@ use crate::kernel::{self, COMM_BYTES, KernelLine};
 use crate::report::OomReport;
 use crate::time::Assumptions;
 use entries::{has_entries, is_entry, record_start};
+use folded::Unfolding;
 pub use parallel::{CopyAt, Search};
 use stream::Stream;
 use wrapped::{Rejoined, Wrapping};
@@ -57,6 +59,7 @@ pub struct Scanner {
     joined: Vec<u8>,
     /// Every line is read, needle or not: the slow way, to hold the fast one against.
     every_line: bool,
+    unfolding: Unfolding,
     stream: Stream,
 }
 
@@ -86,6 +89,7 @@ impl Scanner {
             exported: None,
             joined: Vec::new(),
             every_line: false,
+            unfolding: Unfolding::default(),
             stream: Stream::default(),
         }
     }
@@ -115,6 +119,9 @@ impl Scanner {
 
     /// The same, searched in a way of its own.
     pub fn scan_by(&mut self, bytes: &[u8], search: &Search<'_>, sink: Sink<'_>) -> u64 {
+        if folded::is_folded(bytes) {
+            return self.scan_folded(bytes, search, sink);
+        }
         let mut position = Position::default();
         let mut lines = 0;
         let every_line = self.every_line;
@@ -126,6 +133,17 @@ impl Scanner {
         self.assembler.finish();
         self.hand_over(sink);
         lines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
+    }
+
+    /// In pieces: unfolded, it would take its size once more.
+    fn scan_folded(&mut self, bytes: &[u8], search: &Search<'_>, sink: Sink<'_>) -> u64 {
+        for piece in bytes.chunks(KEPT_BEHIND) {
+            self.push(piece, sink);
+            if let Some(searched) = search.searched {
+                searched(piece.len() as u64);
+            }
+        }
+        self.finish(sink)
     }
 
     /// Takes the next bytes of a stream.
@@ -147,6 +165,22 @@ impl Scanner {
 
     /// Takes the first `count` bytes of the room as the next bytes of the stream.
     pub fn filled(&mut self, count: usize, sink: Sink<'_>) {
+        if self.unfolding.is_plain() {
+            return self.take(count, sink);
+        }
+        let end = self.stream.end;
+        let room = self.stream.buffer.get(end..).unwrap_or_default();
+        let filled = room.get(..count.min(room.len())).unwrap_or_default();
+        let unfolded = self.unfolding.feed(filled);
+        self.take_unfolded(&unfolded, sink);
+    }
+
+    fn take_unfolded(&mut self, unfolded: &[u8], sink: Sink<'_>) {
+        self.room(unfolded.len()).copy_from_slice(unfolded);
+        self.take(unfolded.len(), sink);
+    }
+
+    fn take(&mut self, count: usize, sink: Sink<'_>) {
         let mut stream = std::mem::take(&mut self.stream);
         let count = stream.skip(count.min(stream.buffer.len() - stream.end));
         let searched_from = stream.searched();
@@ -195,6 +229,8 @@ impl Scanner {
 
     /// The stream is over. Returns the number of its lines.
     pub fn finish(&mut self, sink: Sink<'_>) -> u64 {
+        let held = self.unfolding.finish();
+        self.take_unfolded(&held, sink);
         let mut stream = std::mem::take(&mut self.stream);
         let end = stream.end;
         let searched_from = stream.searched();

@@ -178,11 +178,13 @@ fn begins_text(line: &[u8]) -> Option<usize> {
 }
 
 /// `    "message": "`, `  message: "`: an object that is printed over several lines.
-fn is_key(trimmed: &[u8]) -> bool {
+pub(super) fn is_key(trimmed: &[u8]) -> bool {
     let key = trimmed.trim_ascii_start();
-    let quoted = key
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\": \""));
+    let quoted = key.strip_prefix(b"\"").and_then(|rest| {
+        // journalctl's json-pretty has a space there.
+        rest.strip_suffix(b"\": \"")
+            .or_else(|| rest.strip_suffix(b"\" : \""))
+    });
     let plain = || {
         key.strip_suffix(b": \"")
             .or_else(|| key.strip_suffix(b": '"))

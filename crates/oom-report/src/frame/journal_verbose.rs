@@ -11,6 +11,11 @@ const LONGEST_HEAD: usize = 300;
 /// What stands between the time and the cursor.
 pub(crate) const CURSOR: &[u8] = b" [s=";
 
+/// The text of an entry whose first line is lost.
+pub(super) fn text_alone(line: &[u8]) -> Option<&[u8]> {
+    line.strip_prefix(INDENT)?.strip_prefix(b"MESSAGE=")
+}
+
 /// Whether an entry begins here: `Wed 2021-01-13 12:34:56.789012 UTC [s=...;i=...;b=...;m=...;t=...;x=...]`.
 pub(crate) fn is_head(rest: &[u8]) -> bool {
     // Most lines are none: four bytes tell.

@@ -155,6 +155,28 @@ pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
     })
 }
 
+/// Reads the value `rest` behind a key with its opening quote, of an object (or a YAML mapping) that is printed over several
+/// lines. `false` when its end is not there.
+pub(crate) fn value(key: &[u8], rest: &[u8], into: &mut Vec<u8>) -> bool {
+    into.clear();
+    let rest = rest.trim_ascii_end();
+    let rest = rest.strip_suffix(b",").unwrap_or(rest);
+    let quote = key.last().copied().unwrap_or(b'"');
+    let inside = rest.strip_suffix(&[quote]);
+    let decoded = || serde_json::from_slice::<String>(&[b"\"", rest].concat()).ok();
+    match inside {
+        Some(_)
+            if quote == b'"'
+                && let Some(text) = decoded() =>
+        {
+            into.extend(text.bytes())
+        }
+        Some(inside) => into.extend(inside),
+        None => into.extend(rest),
+    }
+    inside.is_some()
+}
+
 /// A string that is cut, closed, and the object with it; half an escape at the end is dropped.
 fn closed(text: &[u8]) -> Vec<u8> {
     let tail = text.len().saturating_sub(6);

@@ -54,6 +54,11 @@ fn outer(frame: &mut Frame<'_>) -> Option<Next> {
         b'<' => priority(frame),
         b'[' => bracket(frame),
         b'{' => None,
+        // `journalctl -o json-seq` (RFC 7464)
+        0x1e => {
+            frame.text = text.get(1..)?;
+            Some(Next::Outer)
+        }
         _ => named(frame),
     }
 }
@@ -215,6 +220,8 @@ fn after_iso<'a>(
 ) -> Option<Next> {
     frame.time = time;
     frame.framed = true;
+    // The bracket whose start is lost, of a stamp in brackets.
+    cursor.eat(b"]");
     if !cursor.eat(b" ") && !cursor.eat(b"\t") {
         cursor.eat(b":");
         cursor.spaces();
@@ -232,6 +239,13 @@ fn after_iso<'a>(
         frame.text = cri.0;
         return Some(Next::Outer);
     }
+    // Loki's `logcli query`: `2026-11-24T05:00:00Z {job="systemd-journal", node="n1"} text`.
+    let mut labelled = cursor;
+    if labels(&mut labelled).is_some() {
+        frame.cap = Origin::Unverified;
+        frame.text = labelled.0;
+        return Some(Next::Outer);
+    }
     if cursor.peek() == Some(b'[') || cursor.peek() == Some(b'<') || cursor.peek() == Some(b'{') {
         return Some(Next::Outer);
     }
@@ -246,6 +260,27 @@ fn after_iso<'a>(
         return Some(Next::Outer);
     }
     next
+}
+
+/// `{name="value", ...} `, a quote in a value escaped.
+fn labels(cursor: &mut Cursor<'_>) -> Option<()> {
+    cursor.need(b"{")?;
+    while !cursor.eat(b"}") {
+        let name = cursor.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if name.is_empty() {
+            return None;
+        }
+        cursor.need(b"=\"")?;
+        let mut escaped = false;
+        cursor.take_while(|byte| {
+            let inside = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            inside
+        });
+        cursor.need(b"\"")?;
+        cursor.eat(b", ");
+    }
+    (cursor.eat(b" ") || cursor.eat(b"\t")).then_some(())
 }
 
 /// Where the kernel's own stamp, or its priority and stamp, begins behind a short text that ends with a colon.

@@ -57,8 +57,8 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     true
 }
 
-/// A log's first line without a byte order mark, or what is left of a character or of a line's number (`12:text`) that the
-/// log's beginning cuts.
+/// A log's first line without a byte order mark, or what is left of a character, a stamp (`[...]: text`) or a line's
+/// number (`12:text`) that the log's beginning cuts.
 pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
     if let Some(line) = line.strip_prefix("\u{feff}".as_bytes()) {
         return line;
@@ -70,7 +70,10 @@ pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
         .take_while(|byte| (0x80..0xc0).contains(*byte))
         .count();
     let line = line.get(torn..).unwrap_or_default();
-    line.strip_prefix(b":").unwrap_or(line)
+    [&b"]: "[..], b"] ", b":"]
+        .iter()
+        .find_map(|end| line.strip_prefix(*end))
+        .unwrap_or(line)
 }
 
 const ENTITIES: [(&[u8], u8); 6] = [
@@ -121,8 +124,9 @@ mod tests {
     fn the_rest_of_a_cut_character_or_number_goes() {
         for (line, expected) in [
             (&b"\xa0worker invoked"[..], &b"worker invoked"[..]),
-            (b"\x82\xac] a", b"] a"),
+            (b"\x82\xac] a", b"a"),
             (b":worker invoked", b"worker invoked"),
+            (b"]: worker invoked", b"worker invoked"),
             (b"-bash invoked", b"-bash invoked"),
             (
                 "\u{e9}t\u{e9} invoked".as_bytes(),

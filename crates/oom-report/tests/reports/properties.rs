@@ -59,6 +59,24 @@ fn streamed(log: &[u8], chunk: usize) -> (Vec<OomReport>, u64) {
     (reports, lines)
 }
 
+/// Each form's first bytes hold what is peculiar to it.
+#[test]
+fn a_log_cut_in_its_first_lines_says_nothing_new() {
+    let mut wrong = Vec::new();
+    for form in FORMS.iter() {
+        let wrapped = wrap(form, &records(CONTAINER_LIMIT));
+        let whole = scan(&wrapped);
+        for start in 0..400 {
+            for report in scan(&wrapped[start..]) {
+                if let Err(fact) = no_fact_is_new(&report, &whole) {
+                    wrong.push(format!("{}: from byte {start}: {fact}", form.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn any_log() -> impl Strategy<Value = String> {
     proptest::sample::select(logs())
 }

@@ -2,6 +2,11 @@
 
 use super::*;
 
+fn journal_json() -> &'static Form {
+    let form = WRITTEN.iter().find(|form| form.name == "journal json");
+    form.unwrap()
+}
+
 pub(super) const SHIPPED: &[Form] = &[
     Form {
         name: "CRI",
@@ -39,6 +44,39 @@ pub(super) const SHIPPED: &[Form] = &[
                 "{{\"log\":{},\"stream\":\"stdout\",\"time\":\"2026-11-24T05:00:00.000000000Z\"}}",
                 json(&format!("[{}] {text}\n", seconds(us)))
             ))
+        },
+    },
+    Form {
+        name: "logcli",
+        provenance: Unverified,
+        boot: true,
+        wall: WALL,
+        node: None,
+        line: |us, _, text| {
+            bytes(format!(
+                "2026-11-24T05:00:00Z {{job=\"systemd-journal\", unit=\"a \\\"}} b\"}} [{}] {text}",
+                seconds(us)
+            ))
+        },
+    },
+    Form {
+        name: "journal json-seq",
+        provenance: Kernel,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, at, text| [&b"\x1e"[..], &(journal_json().line)(us, at, text)].concat(),
+    },
+    Form {
+        name: "journal json-pretty",
+        provenance: Kernel,
+        boot: true,
+        wall: WALL,
+        node: Some("node-1"),
+        line: |us, at, text| {
+            let line = (journal_json().line)(us, at, text);
+            let object: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            bytes(serde_json::to_string_pretty(&object).unwrap())
         },
     },
     Form {
