@@ -5,6 +5,7 @@
 
 mod anchor;
 mod assemble;
+mod backwards;
 mod cursor;
 mod draft;
 mod frame;
@@ -18,5 +19,6 @@ mod scan;
 mod time;
 
 pub use assemble::Ignored;
+pub use backwards::{Turned, runs_backwards, turned};
 pub use scan::{CopyAt, Scanner, Search, Sink};
 pub use time::Assumptions;

@@ -94,6 +94,13 @@ impl ReportText {
         Some((number, self.text.get(start as usize..end as usize)?))
     }
 
+    /// Gives each line the number that `renumbered` makes of its own.
+    pub fn renumber(&mut self, renumbered: impl Fn(u64) -> u64) {
+        for line in &mut self.lines {
+            line.0 = renumbered(line.0);
+        }
+    }
+
     /// How many lines are held.
     pub fn len(&self) -> usize {
         self.lines.len()

@@ -22,6 +22,7 @@ use crate::report::OomReport;
 use crate::time::Assumptions;
 use entries::{has_entries, is_entry, record_start};
 use folded::Unfolding;
+pub(crate) use folded::unfolded;
 pub use parallel::{CopyAt, Search};
 use stream::Stream;
 use wrapped::{Rejoined, Wrapping};

@@ -40,6 +40,16 @@ pub(super) fn is_folded(log: &[u8]) -> bool {
     begins_folded(log) == Some(true)
 }
 
+/// A whole log of such objects with each of them in one line; none where it is another log.
+pub(crate) fn unfolded(log: &[u8]) -> Option<Vec<u8>> {
+    is_folded(log).then(|| {
+        let mut unfolding = Unfolding::default();
+        let mut lines = unfolding.feed(log);
+        lines.extend(unfolding.finish());
+        lines
+    })
+}
+
 /// Whether the first object of a log has its first key on a line of its own; none while that does not show.
 fn begins_folded(log: &[u8]) -> Option<bool> {
     let head = log.get(..log.len().min(HEAD)).unwrap_or_default();

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod backwards;
 mod contract;
 mod looks;
 mod schema;
