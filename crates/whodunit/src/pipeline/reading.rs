@@ -70,34 +70,35 @@ impl Reading<'_> {
         self.sum.opened(index, opened.read.clone());
         let mut scanner = Scanner::new(assumptions.clone());
         let mut ended = match opened.content {
-            Content::Bytes(bytes) if self.is_turned(source, &bytes, assumptions, tell) => {
-                opened.read.add(bytes.len() as u64);
-                Ended {
-                    error: bytes
-                        .check()
-                        .err()
-                        .map(|error| format!("{}: {error}", source.name())),
-                    ..self.turned(&bytes, &mut scanner, tell)
-                }
-            }
             Content::Bytes(bytes) => {
-                let copier = bytes.copier();
-                let search = Search {
-                    threads: self.threads_per_source,
-                    copy: copier.as_ref().map(|copier| copier as CopyAt<'_>),
-                    searched: Some(&|bytes| opened.read.add(bytes)),
+                let ended = match self.is_turned(source, &bytes, assumptions, tell) {
+                    true => {
+                        opened.read.add(bytes.len() as u64);
+                        self.turned(&bytes, &mut scanner, tell)
+                    }
+                    false => {
+                        let copier = bytes.copier();
+                        let search = Search {
+                            threads: self.threads_per_source,
+                            copy: copier.as_ref().map(|copier| copier as CopyAt<'_>),
+                            searched: Some(&|bytes| opened.read.add(bytes)),
+                        };
+                        let lines = scanner.scan_by(&bytes, &search, &mut |report| {
+                            let _ = tell(Event::Report(Box::new(report)));
+                        });
+                        Ended {
+                            bytes: Some(bytes.len() as u64),
+                            lines: Some(lines),
+                            ..Ended::default()
+                        }
+                    }
                 };
-                let lines = scanner.scan_by(&bytes, &search, &mut |report| {
-                    let _ = tell(Event::Report(Box::new(report)));
-                });
                 Ended {
-                    bytes: Some(bytes.len() as u64),
-                    lines: Some(lines),
                     error: bytes
                         .check()
                         .err()
                         .map(|error| format!("{}: {error}", source.name())),
-                    ..Ended::default()
+                    ..ended
                 }
             }
             Content::Stream(stream) => self.stream(source, stream, assumptions, &mut scanner, tell),
