@@ -159,6 +159,7 @@ fn nobody(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Source: `check_panic_on_oom` and `out_of_memory`, mm/oom_kill.c: the panic's own text says which of the two it was.
 fn why_panic(scene: &Scene<'_>, line: LineIndex) -> &'static str {
     let text = scene.report.text.get(line).map_or("", |(_, text)| text);
     if text.contains("panic_on_oom") {

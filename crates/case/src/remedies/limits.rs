@@ -7,6 +7,9 @@ use crate::size::human;
 
 use super::{Case, remedy};
 
+/// Requests and limits of a pod's containers.
+const RESOURCES: &str = "kubectl get pod POD -n NAMESPACE -o jsonpath='{range .spec.containers[*]}{.name}{\" \"}{.resources}{\"\\n\"}{end}'";
+
 pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.scene.is_memcg() {
         raise(case, list);
@@ -70,7 +73,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         (Level::Pod, true) => (
             "Raise the limits of the pod's containers (their sum is the pod's limit)".into(),
             vec![
-                "kubectl get pod POD -n NAMESPACE -o jsonpath='{range .spec.containers[*]}{.name}{\" \"}{.resources}{\"\\n\"}{end}'".into(),
+                RESOURCES.into(),
                 "kubectl set resources deployment/NAME -n NAMESPACE -c CONTAINER --limits=memory=MORE".into(),
             ],
         ),
@@ -152,10 +155,7 @@ fn find_limit(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         commands.push(format!("grep -H . {}", files.join(" ")));
     }
     if case.in_kubernetes() {
-        commands.push(
-            "kubectl get pod POD -n NAMESPACE -o jsonpath='{range .spec.containers[*]}{.name}{\" \"}{.resources}{\"\\n\"}{end}'"
-                .to_owned(),
-        );
+        commands.push(RESOURCES.to_owned());
     }
     list.push(Remedy {
         code: "find-limit".into(),

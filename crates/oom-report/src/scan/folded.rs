@@ -43,7 +43,7 @@ pub(super) fn is_folded(log: &[u8]) -> bool {
 /// A whole log of such objects with each of them in one line; none where it is another log.
 pub(crate) fn unfolded(log: &[u8]) -> Option<Vec<u8>> {
     is_folded(log).then(|| {
-        let mut unfolding = Unfolding::default();
+        let mut unfolding = Unfolding::Folded(Place::default());
         let mut lines = unfolding.feed(log);
         lines.extend(unfolding.finish());
         lines

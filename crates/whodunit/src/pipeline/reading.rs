@@ -71,7 +71,9 @@ impl Reading<'_> {
         let mut scanner = Scanner::new(assumptions.clone());
         let mut ended = match opened.content {
             Content::Bytes(bytes) => {
-                let ended = match self.is_turned(source, &bytes, assumptions, tell) {
+                let ended = match runs_backwards(&bytes, assumptions)
+                    && self.can_be_turned(source, &bytes, tell)
+                {
                     true => {
                         opened.read.add(bytes.len() as u64);
                         self.turned(&bytes, &mut scanner, tell)
@@ -108,17 +110,13 @@ impl Reading<'_> {
         let _ = tell(Event::Ended(ended));
     }
 
-    /// Whether the log has to be turned round and can be.
-    fn is_turned(
+    /// Whether a log that runs backwards can be turned round; tells what became of it.
+    fn can_be_turned(
         &self,
         source: &Source,
         log: &[u8],
-        assumptions: &Assumptions,
         tell: &mut dyn FnMut(Event) -> bool,
     ) -> bool {
-        if !runs_backwards(log, assumptions) {
-            return false;
-        }
         let fits = log.len() <= MOST_TURNED_BYTES;
         let done = match fits {
             true => "they were read from the other end".to_owned(),
@@ -178,7 +176,7 @@ impl Reading<'_> {
             let room = (MOST_TURNED_BYTES + 1).saturating_sub(read) as u64;
             let end = stream.by_ref().take(room).read_to_end(&mut log);
             let error = end.err().map(|error| broken(error, log.len() as u64));
-            if self.is_turned(source, &log, assumptions, tell) {
+            if self.can_be_turned(source, &log, tell) {
                 return Ended {
                     error,
                     ..self.turned(&log, scanner, tell)
