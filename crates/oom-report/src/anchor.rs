@@ -57,6 +57,9 @@ const BLOCKS: usize = 15;
 const LANES: usize = 64;
 /// Bytes read beyond a lane.
 const REACH: usize = 2;
+/// How far ahead of the search memory is asked for. A processor fetches by itself what is read in order, but not beyond
+/// the page of memory it is in (4 KiB); the search then waits at the start of each page.
+const AHEAD: usize = 4096;
 
 enum Engine {
     Packed(Searcher),
@@ -94,8 +97,18 @@ struct Sifted {
     suspicious: u32,
 }
 
+/// Asks for the memory behind `byte`, where the processor can be asked.
+fn fetch(byte: Option<&u8>) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(byte) = byte {
+        safe_arch::prefetch_t0(byte);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = byte;
+}
+
 /// Counts the line ends in all of `bytes` but the last [`REACH`], and says in which blocks `oom` or `kil` (either case of
-/// k) begins. Whole blocks only, [`BLOCKS`] at most. One pass at the speed of memory: the compiler makes vector code
+/// k) begins. Whole blocks only, [`BLOCKS`] at most. `ahead`: what lies [`AHEAD`] of them, as far as there is any. One pass at the speed of memory: the compiler makes vector code
 /// of it, once for each kind of processor.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl",
@@ -103,7 +116,7 @@ struct Sifted {
     "x86_64+sse4.2",
     "aarch64+neon"
 ))]
-fn sieve(bytes: &[u8]) -> Sifted {
+fn sieve(bytes: &[u8], ahead: &[u8]) -> Sifted {
     const LANES_PER_BLOCK: usize = BLOCK / LANES;
     let mut counts = [0_u8; LANES];
     let mut suspicious = 0;
@@ -117,6 +130,7 @@ fn sieve(bytes: &[u8]) -> Sifted {
         let mut lowest = [u8::MAX; LANES];
         for lane in 0..LANES_PER_BLOCK {
             let at = lane * LANES;
+            fetch(ahead.get(block * BLOCK + at));
             let (Some(zero), Some(one), Some(two)) = (
                 block_bytes.get(at..).and_then(<[u8]>::first_chunk::<LANES>),
                 block_bytes
@@ -157,7 +171,8 @@ pub(crate) fn search(bytes: &[u8], end: usize) -> (Vec<Hit>, u64) {
         let stop = start + blocks * BLOCK;
         match bytes.get(start..stop + REACH).filter(|_| blocks > 0) {
             Some(part) => {
-                let sifted = sieve(part);
+                let ahead = bytes.get(start + AHEAD..).unwrap_or_default();
+                let sifted = sieve(part, ahead);
                 let mut blocks = sifted.suspicious;
                 while blocks != 0 {
                     let block = start + blocks.trailing_zeros() as usize * BLOCK;
