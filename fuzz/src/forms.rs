@@ -157,7 +157,7 @@ pub fn holds(damage: &Damage) {
         .map(|(at, (us, text))| (form.line)(*us, at, text))
         .collect();
     let mut in_order = true;
-    let mut forged = false;
+    let mut by_others = false;
     let mut dropped = false;
     for step in damage.steps.iter().take(24) {
         let length = lines.len();
@@ -202,13 +202,14 @@ pub fn holds(damage: &Damage) {
                 if form.provenance == Provenance::Unverified {
                     continue;
                 }
-                forged = true;
+                by_others = true;
                 let which = usize::from(*which);
                 let text = FORGED[which % FORGED.len()];
                 let line = FORGED_FORMS[which / FORGED.len() % FORGED_FORMS.len()](text);
                 lines.insert(usize::from(*at) % length, line.into_bytes());
             }
             Step::Foreign { at, text } => {
+                by_others = true;
                 let text: String = text
                     .chars()
                     .filter(|character| *character != '\n')
@@ -223,8 +224,8 @@ pub fn holds(damage: &Damage) {
     let part = |share: u16| log.len() * usize::from(share) / 65_536;
     let end = log.len() - part(damage.back);
     let mut start = part(damage.front);
-    if forged && let Some(line_end) = log[start..].iter().position(|byte| *byte == b'\n') {
-        // What shows who wrote a line stands at its start: without it a forged one is as good as any.
+    if by_others && let Some(line_end) = log[start..].iter().position(|byte| *byte == b'\n') {
+        // What shows who wrote a line stands at its start: without it what others wrote is as good as any.
         start += line_end + 1;
     }
     let log = log.get(start..end).unwrap_or_default();

@@ -108,8 +108,8 @@ fn fetch(byte: Option<&u8>) {
 }
 
 /// Counts the line ends in all of `bytes` but the last [`REACH`], and says in which blocks `oom` or `kil` (either case of
-/// k) begins. Whole blocks only, [`BLOCKS`] at most. `ahead`: what lies [`AHEAD`] of them, as far as there is any. One pass at the speed of memory: the compiler makes vector code
-/// of it, once for each kind of processor.
+/// k) begins. Whole blocks only, [`BLOCKS`] at most. `ahead`: the bytes from [`AHEAD`] behind the start of `bytes` on. One
+/// pass at the speed of memory: the compiler makes vector code of it, once for each kind of processor.
 #[multiversion::multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl",
     "x86_64+avx2",
