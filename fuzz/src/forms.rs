@@ -12,6 +12,9 @@ use oom_report::{Assumptions, Scanner};
 use crate::agreement::no_fact_is_new;
 use crate::line_forms::{FORMS, wrap};
 
+/// What a line of another program begins with.
+const FOREIGN: &str = "Nov 24 05:00:00 node-1 app[812]: ";
+
 /// A fixture and what happens to it.
 #[derive(Debug, Arbitrary)]
 pub struct Damage {
@@ -157,7 +160,7 @@ pub fn holds(damage: &Damage) {
         .map(|(at, (us, text))| (form.line)(*us, at, text))
         .collect();
     let mut in_order = true;
-    let mut by_others = false;
+    let mut forged = false;
     let mut dropped = false;
     for step in damage.steps.iter().take(24) {
         let length = lines.len();
@@ -202,20 +205,19 @@ pub fn holds(damage: &Damage) {
                 if form.provenance == Provenance::Unverified {
                     continue;
                 }
-                by_others = true;
+                forged = true;
                 let which = usize::from(*which);
                 let text = FORGED[which % FORGED.len()];
                 let line = FORGED_FORMS[which / FORGED.len() % FORGED_FORMS.len()](text);
                 lines.insert(usize::from(*at) % length, line.into_bytes());
             }
             Step::Foreign { at, text } => {
-                by_others = true;
                 let text: String = text
                     .chars()
                     .filter(|character| *character != '\n')
                     .take(200)
                     .collect();
-                let line = format!("Nov 24 05:00:00 node-1 app[812]: {text}\n");
+                let line = format!("{FOREIGN}{text}\n");
                 lines.insert(usize::from(*at) % length, line.into_bytes());
             }
         }
@@ -224,7 +226,11 @@ pub fn holds(damage: &Damage) {
     let part = |share: u16| log.len() * usize::from(share) / 65_536;
     let end = log.len() - part(damage.back);
     let mut start = part(damage.front);
-    if by_others && let Some(line_end) = log[start..].iter().position(|byte| *byte == b'\n') {
+    let line_start = log[..start].iter().rposition(|byte| *byte == b'\n');
+    let is_foreign = log[line_start.map_or(0, |end| end + 1)..].starts_with(FOREIGN.as_bytes());
+    if (forged || is_foreign)
+        && let Some(line_end) = log[start..].iter().position(|byte| *byte == b'\n')
+    {
         // What shows who wrote a line stands at its start: without it what others wrote is as good as any.
         start += line_end + 1;
     }

@@ -97,7 +97,7 @@ struct Sifted {
     suspicious: u32,
 }
 
-/// Asks for the memory behind `byte`, where the processor can be asked.
+/// Asks for the memory in which `byte` lies, where the processor can be asked.
 fn fetch(byte: Option<&u8>) {
     #[cfg(target_arch = "x86_64")]
     if let Some(byte) = byte {
