@@ -13,6 +13,7 @@ mod tangle;
 
 use std::collections::VecDeque;
 
+use crate::anchor;
 use crate::cursor::text;
 use crate::draft::{BACK_US, Draft, Stage, Taken};
 use crate::frame::{Frame, Origin};
@@ -101,13 +102,15 @@ impl Assembler {
     /// Takes one line. `cut`: the line ends before its line end was seen.
     pub(crate) fn feed(&mut self, frame: &Frame<'_>, number: u64, cut: bool) {
         let cut = cut || frame.cut;
-        let line = kernel::read(frame.text, cut);
         if frame.believed() == Origin::Other {
-            if line.opens() {
+            // Most lines of a log are others', and hold no needle: they need not be read.
+            let has_needle = anchor::is_in(frame.text, frame.text.len());
+            if has_needle && kernel::read(frame.text, cut).opens() {
                 self.ignored.forged += 1;
             }
             return self.grow_impatient();
         }
+        let line = kernel::read(frame.text, cut);
         if matches!(line, KernelLine::Other) && is_banner(frame) {
             return self.begin_boot(frame);
         }
