@@ -25,6 +25,7 @@ use crate::incident::{Finding, Severity, Value};
 use crate::scene::Scene;
 
 pub(crate) use machine::{Shortage, shortage};
+pub(crate) use usage::SHARED_MAPPINGS;
 
 /// All findings, the most severe first, within a severity in the order of the families.
 pub(crate) fn findings(scene: &Scene<'_>) -> Vec<Finding> {

@@ -9,6 +9,7 @@ mod summary;
 use oom_report::report::{Doubt, Outcome, Provenance, Scope};
 
 use crate::cgroup_path::{Level, is_same_or_below};
+use crate::findings::{Shortage, shortage};
 use crate::incident::{Confidence, Killer, Verdict};
 use crate::scene::Scene;
 
@@ -121,6 +122,16 @@ fn confidence(scene: &Scene<'_>, killer: Killer) -> Confidence {
             .all(|victim| scene.only_announced(victim));
     if only_announced || (report.victims.is_empty() && !nobody_was_killed) {
         confidence = confidence.min(Confidence::Probable);
+    }
+    // Whoever refused a page fault, it was not a lack of memory.
+    if killer == Killer::KernelGlobal
+        && scene.is_page_fault()
+        && matches!(
+            shortage(scene),
+            Some(Shortage::WasFree | Shortage::Unexplained)
+        )
+    {
+        confidence = confidence.min(Confidence::Possible);
     }
     if report
         .doubts

@@ -11,7 +11,7 @@ mod program;
 mod tests;
 
 use crate::cgroup_path::CgroupOwner;
-use crate::incident::{Finding, Remedy};
+use crate::incident::{Finding, Remedy, Value};
 use crate::scene::Scene;
 use crate::shell;
 
@@ -20,6 +20,7 @@ pub(crate) fn remedies(scene: &Scene<'_>, findings: &[Finding]) -> Vec<Remedy> {
     let case = Case { scene, findings };
     let mut list = Vec::new();
     for family in [
+        limits::by_hand,
         machine::pool,
         program::remedies,
         limits::remedies,
@@ -41,6 +42,15 @@ struct Case<'a, 'b> {
 impl Case<'_, '_> {
     fn has(&self, code: &str) -> bool {
         self.findings.iter().any(|finding| finding.code == code)
+    }
+
+    /// A number of that finding.
+    fn number(&self, code: &str, name: &str) -> Option<u64> {
+        let finding = self.findings.iter().find(|finding| finding.code == code)?;
+        match finding.values.get(name)? {
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            Value::Number(_) | Value::Text(_) => None,
+        }
     }
 
     fn has_any(&self, codes: &[&str]) -> bool {

@@ -81,8 +81,14 @@ impl<'a> Scene<'a> {
             .or(victims.first())
             .copied();
         let memcg = report.memcg.as_ref();
-        let victim_path = memcg.and_then(|memcg| memcg.victim_path.as_deref());
         let limit_path = memcg.and_then(|memcg| memcg.path.as_deref());
+        let own_path = memcg.and_then(|memcg| memcg.victim_path.as_deref());
+        // A task that is exiting has left its cgroup for the root; a cgroup's limit kills only in it and below.
+        let has_left = report.scope == Some(Scope::Memcg) && own_path == Some("/");
+        let victim_path = match limit_path {
+            Some(limit) if has_left => Some(limit),
+            _ => own_path,
+        };
         let page_bytes = report.page_size_bytes.or_else(|| {
             report
                 .system
@@ -300,7 +306,7 @@ impl<'a> Scene<'a> {
             Some(FullCounter {
                 name,
                 counter,
-                usage_kib: counter.usage_kib?,
+                usage_kib: real_limit(counter.usage_kib)?,
                 limit_kib: real_limit(counter.limit_kib)?,
             })
         })
@@ -310,6 +316,14 @@ impl<'a> Scene<'a> {
                 std::cmp::Reverse(full.counter.failcnt.unwrap_or(0)),
             )
         })
+    }
+
+    /// A counter whose usage is below zero, printed without its sign.
+    pub(crate) fn broken_counter(&self) -> Option<&'a Counter> {
+        let memcg = self.report.memcg.as_ref()?;
+        [&memcg.memory, &memcg.memsw, &memcg.kmem, &memcg.swap]
+            .into_iter()
+            .find(|counter| counter.usage_kib.is_some() && real_limit(counter.usage_kib).is_none())
     }
 
     /// What the limit that was hit bounds, and its size: memory, unless another counter with another limit was full.

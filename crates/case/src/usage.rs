@@ -3,15 +3,16 @@
 //! cgroup v1 counts tmpfs in `cache` and huge pages in `rss`; cgroup v2 counts tmpfs and the swap cache in `file` and
 //! huge pages in `anon`. The parts here are taken apart so that they add up. Facts in, sizes out; no judgement.
 
-use oom_report::report::{
-    LineIndex, Memcg, MemcgStats, NamedValues, OomReport, Scope, StatUnit, SystemMemory,
-};
+use oom_report::report::{LineIndex, Memcg, MemcgStats, OomReport, Scope, StatUnit, SystemMemory};
 
 use crate::cgroup_path::is_same_or_below;
 use crate::incident::UsagePart;
 
 /// `PAGE_COUNTER_MAX` and `RES_COUNTER_MAX` are near 2^53 KiB; nothing that has a limit comes near 1 EiB.
 const NO_LIMIT_KIB: u64 = 1 << 50;
+
+/// Name of the part that is left when all counters are taken off.
+pub const OTHER: &str = "other";
 
 /// The limit, unless it is the number that the kernel prints for "no limit".
 pub fn real_limit(limit_kib: Option<u64>) -> Option<u64> {
@@ -56,8 +57,12 @@ pub struct UsageSplit {
     pub dirty_kib: Option<u64>,
     /// Page cache that is being written.
     pub writeback_kib: Option<u64>,
-    /// Locked memory.
+    /// Memory that reclaim leaves alone: locked, ramfs, shared memory with SHM_LOCK, pinned by a driver.
     pub unevictable_kib: Option<u64>,
+    /// Locked by mlock (machine only).
+    pub mlocked_kib: Option<u64>,
+    /// Pages of files and shared memory that processes have mapped.
+    pub mapped_kib: Option<u64>,
     /// Set aside for hugetlbfs, in use or not (machine only).
     pub hugetlb_pool_kib: Option<u64>,
     /// Free memory (machine only).
@@ -76,6 +81,19 @@ impl UsageSplit {
                 of_machine(report.system.as_ref()?, page_kib?)
             }
         }
+    }
+
+    /// What no counter of the report accounts for.
+    pub fn other_kib(&self) -> u64 {
+        let parts = self.parts();
+        let other = parts.iter().find(|part| part.name == OTHER);
+        other.map_or(0, |part| part.kib)
+    }
+
+    /// What the kernel could still have taken back, had it tried longer: page cache and reclaimable slab.
+    pub fn reclaimable_kib(&self) -> u64 {
+        let kib = [self.file_kib, self.slab_reclaimable_kib];
+        kib.into_iter().flatten().fold(0, u64::saturating_add)
     }
 
     /// Anonymous memory in small pages.
@@ -124,7 +142,7 @@ impl UsageSplit {
         let other = self.usage_kib.saturating_sub(sum);
         if other > 0 && !parts.is_empty() {
             parts.push(UsagePart {
-                name: "other".into(),
+                name: OTHER.into(),
                 kib: other,
                 unreclaimable: false,
             });
@@ -240,7 +258,7 @@ fn of_memcg(memcg: &Memcg) -> Option<UsageSplit> {
     }
     Some(UsageSplit {
         whole: Whole::Cgroup,
-        usage_kib: memcg.memory.usage_kib.or(known)?,
+        usage_kib: real_limit(memcg.memory.usage_kib).or(known)?,
         anon_kib: anon,
         anon_huge_kib: huge,
         file_kib: file,
@@ -253,6 +271,8 @@ fn of_memcg(memcg: &Memcg) -> Option<UsageSplit> {
         dirty_kib: get("dirty").or_else(|| get("file_dirty")),
         writeback_kib: get("writeback").or_else(|| get("file_writeback")),
         unevictable_kib: get("unevictable"),
+        mlocked_kib: None,
+        mapped_kib: get("mapped_file").or_else(|| get("file_mapped")),
         hugetlb_pool_kib: None,
         free_kib: None,
         line: fields.listed.first().and_then(|stats| stats.line),
@@ -262,7 +282,7 @@ fn of_memcg(memcg: &Memcg) -> Option<UsageSplit> {
 fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
     let info = &system.mem_info;
     let pages = |name: &str| info.get(name).map(|pages| pages.saturating_mul(page_kib));
-    let ram = ram_kib(info, page_kib)?;
+    let ram = ram_kib(system, page_kib)?;
     let lists = ["active_anon", "inactive_anon", "isolated_anon"];
     let anon_lists = lists
         .into_iter()
@@ -281,13 +301,21 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
             .filter_map(|node| node.fields_kib.get(name));
         nodes.reduce(u64::saturating_add)
     };
+    // Counted by zone until 5.9.
+    let of_zones = |name: &str| {
+        let zones = system
+            .zones
+            .iter()
+            .filter_map(|zone| zone.fields_kib.get(name));
+        zones.reduce(u64::saturating_add)
+    };
     let slab_reclaimable = pages("slab_reclaimable");
     let slab_unreclaimable = pages("slab_unreclaimable");
     let members = [
         slab_reclaimable,
         slab_unreclaimable,
         pages("pagetables"),
-        of_nodes("kernel_stack"),
+        of_nodes("kernel_stack").or_else(|| of_zones("kernel_stack")),
     ];
     Some(UsageSplit {
         whole: Whole::Machine,
@@ -305,6 +333,8 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
         dirty_kib: pages("dirty"),
         writeback_kib: pages("writeback"),
         unevictable_kib: pages("unevictable"),
+        mlocked_kib: of_zones("mlocked").or_else(|| of_nodes("mlocked")),
+        mapped_kib: pages("mapped"),
         hugetlb_pool_kib: system
             .huge_pages
             .iter()
@@ -315,11 +345,24 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
     })
 }
 
-/// RAM that the kernel could give out: `N pages RAM` less `N pages reserved`.
-pub fn ram_kib(mem_info: &NamedValues, page_kib: u64) -> Option<u64> {
-    let ram = mem_info.get("ram")?;
-    let usable = ram.saturating_sub(mem_info.get("reserved").unwrap_or(0));
-    (usable > 0).then(|| usable.saturating_mul(page_kib))
+/// RAM that the kernel could give out: `N pages RAM` less `N pages reserved`. Where the log lost the latter, what the
+/// zones manage, unless most of them are lost, too.
+pub fn ram_kib(system: &SystemMemory, page_kib: u64) -> Option<u64> {
+    let ram_kib = system.mem_info.get("ram")?.saturating_mul(page_kib);
+    let usable_kib = match system.mem_info.get("reserved") {
+        Some(reserved) => ram_kib.saturating_sub(reserved.saturating_mul(page_kib)),
+        None => {
+            let zones = system.zones.iter();
+            let managed_kib = zones
+                .filter_map(|zone| zone.fields_kib.get("managed"))
+                .fold(0, u64::saturating_add);
+            match managed_kib > ram_kib / 2 {
+                true => managed_kib.min(ram_kib),
+                false => ram_kib,
+            }
+        }
+    };
+    (usable_kib > 0).then_some(usable_kib)
 }
 
 #[cfg(test)]

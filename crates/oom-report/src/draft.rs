@@ -491,13 +491,22 @@ impl Draft {
             return Taken::Foreign;
         }
         let guessed = self.columns.is_none();
-        let Some(columns) = self.columns.or_else(|| Columns::guess(row)) else {
+        let Some(mut columns) = self.columns.or_else(|| Columns::guess(row)) else {
             return Taken::Foreign;
         };
         let index = u32::try_from(self.report.text.len()).unwrap_or(u32::MAX);
-        let Some(task) = columns.read(row, index) else {
+        let Some(mut task) = columns.read(row, index) else {
             return Taken::Foreign;
         };
+        // A number in the name: the header lost columns on its way here.
+        if begins_with_number(&task.comm)
+            && let Some(guess) = Columns::guess(row)
+            && let Some(better) = guess.read(row, index)
+            && !begins_with_number(&better.comm)
+        {
+            (columns, task) = (guess, better);
+            self.columns = self.columns.and(Some(guess));
+        }
         // The same row again is another report's; ascending pids are the usual order, so only the last rows are looked at.
         let first = self.pids.len().saturating_sub(64);
         if self
@@ -570,4 +579,14 @@ impl Draft {
             .map(text)
             .or_else(|| trigger.nodemask.take());
     }
+}
+
+/// Whether what was taken for a name is a column of numbers and the name behind it.
+fn begins_with_number(comm: &str) -> bool {
+    let number = comm.trim_start();
+    comm.starts_with(' ')
+        && number
+            .trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == '-')
+            .starts_with(' ')
+        && !number.starts_with(' ')
 }

@@ -22,10 +22,14 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let place = scene.ranking.iter().position(|task| task.pid == victim.pid);
+    let alone = ties(scene).is_none();
     let why = match place {
-        Some(0) => {
+        Some(0) if alone => {
             "It was the most killable by the kernel's own formula: memory held, plus oom_score_adj."
                 .to_owned()
+        }
+        Some(_) if !alone && is_tied(scene, victim.pid) => {
+            "By the kernel's formula it was as killable as others.".to_owned()
         }
         Some(place) => format!("By the kernel's formula it stood in place {}.", place + 1),
         None => "The kernel chooses by memory held and oom_score_adj, not by who asked.".to_owned(),
@@ -141,6 +145,10 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .map(|task| task.line)
     };
     let points = first.badness_pages.unwrap_or(0);
+    if is_tied(scene, victim.pid) {
+        found.push(tie(scene, victim, row(victim.pid)));
+        return;
+    }
     let Some(place) = killable().position(|task| task.killed) else {
         return;
     };
@@ -215,6 +223,62 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .number("first_pid", u64::from(first.pid))
         .cite(scene, [scene.kill_line(), row(first.pid)]),
     );
+}
+
+/// How many processes share the first place, where it is more than one.
+fn ties(scene: &Scene<'_>) -> Option<usize> {
+    let killable = || {
+        let ranked = scene.ranking.iter();
+        ranked.filter_map(|task| task.badness_pages)
+    };
+    let first = killable().next()?;
+    let count = killable().take_while(|points| *points == first).count();
+    (count > 1).then_some(count)
+}
+
+/// Whether that process is one of those that share the first place.
+fn is_tied(scene: &Scene<'_>, pid: u32) -> bool {
+    let count = ties(scene).unwrap_or(0);
+    let mut tied = scene
+        .ranking
+        .iter()
+        .filter(|task| task.badness_pages.is_some());
+    tied.by_ref().take(count).any(|task| task.pid == pid)
+}
+
+/// Equals: which of them dies is chance.
+fn tie(scene: &Scene<'_>, victim: &Victim, row: Option<LineIndex>) -> Finding {
+    let count = ties(scene).unwrap_or(0);
+    let points = scene
+        .ranking
+        .iter()
+        .find_map(|task| task.badness_pages)
+        .unwrap_or(0);
+    // `oom_badness` gave each killable task at least one point before 5.9 (9066e5cfb73c).
+    let floor = points == 1
+        && scene
+            .report
+            .kernel
+            .is_some_and(|kernel| !kernel.at_least(5, 9));
+    finding(
+        "choice-was-a-tie",
+        if floor { Severity::Warning } else { Severity::Info },
+        format!(
+            "{} (pid {}) was killed by chance: {count} processes were equally killable",
+            victim.comm, victim.pid
+        ),
+        match floor {
+            true => {
+                "oom_score_adj takes more off their score than they hold, and kernels before 5.9 count that as 1 point for all: a small \
+                 process dies as soon as a large one, and which one is a matter of the order in which the kernel met them. Kernels from \
+                 5.9 on choose the largest."
+            }
+            false => "By the kernel's formula they come to the same; which one is killed is a matter of the order in which the kernel met them.",
+        },
+    )
+    .number("equals", count as u64)
+    .signed("points", points)
+    .cite(scene, [scene.kill_line(), row])
 }
 
 /// Nobody was chosen: whoever asked for the memory had to go.
@@ -309,6 +373,10 @@ fn adjusted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let spared_weight = scene.weight_pages(spared);
+    // Against gigabytes a few megabytes are no reason, whoever was spared.
+    if !is_worth_a_word(scene, spared_weight) {
+        return;
+    }
     let told = |pages: u64| match scene.kib(pages) {
         Some(kib) => human(kib),
         None => format!("{} pages", grouped(pages)),
@@ -373,6 +441,12 @@ fn adjusted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Whether so many pages are a part of the memory in question at all, a fiftieth of it.
+fn is_worth_a_word(scene: &Scene<'_>, pages: u64) -> bool {
+    let usage_kib = scene.split.as_ref().map_or(0, |split| split.usage_kib);
+    scene.kib(pages).is_none_or(|kib| kib >= usage_kib / 50)
+}
+
 fn unkillable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let exempt: Vec<&&Task> = scene
         .processes
@@ -402,7 +476,11 @@ fn unkillable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(
         finding(
             "unkillable-tasks",
-            if share >= 20 { Severity::Warning } else { Severity::Info },
+            if share >= 20 && is_worth_a_word(scene, weight) {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
             match (exempt.len(), scene.processes.len()) {
                 (1, 1) => format!("The only process may not be killed (oom_score_adj -1000){size}"),
                 (some, all) if some == all => {

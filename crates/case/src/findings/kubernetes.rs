@@ -47,7 +47,7 @@ fn memory_request(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .report
         .system
         .as_ref()
-        .and_then(|system| ram_kib(&system.mem_info, scene.page_kib?))
+        .and_then(|system| ram_kib(system, scene.page_kib?))
         .filter(|_| owner.outer_container_id.is_none())
     else {
         return;

@@ -1,8 +1,8 @@
 //! Which counter reached its limit, by how many KiB, and whether the limit is the victim's own.
 
-use oom_report::report::Scope;
+use oom_report::report::{Counter, Scope};
 
-use crate::cgroup_path::Level;
+use crate::cgroup_path::{Level, is_same_or_below};
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, grouped, human, percent};
@@ -23,6 +23,9 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if let Some(counter) = scene.broken_counter() {
+        found.push(below_zero(scene, counter));
+    }
     let Some(full) = scene.full_counter() else {
         return;
     };
@@ -91,10 +94,24 @@ fn limit_hit(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
+/// More pages were taken off than had been put on: a bug of the kernel's.
+fn below_zero(scene: &Scene<'_>, counter: &Counter) -> Finding {
+    finding(
+        "counter-below-zero",
+        Severity::Warning,
+        "The kernel's own count of the usage is broken: it stands below zero",
+        "What is printed as the usage is a small negative number. A counter that far off makes the limit look exceeded whatever is \
+         used: no limit is high enough. Known as a bug of some kernels; a newer one, or a new cgroup, is the way out.",
+    )
+    .number("limit_kib", counter.limit_kib)
+    .cite(scene, [counter.line])
+}
+
 /// A pod's or parent's limit was hit while the victim used little of it.
 fn above_the_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let above = scene.limit_path.is_some()
-        && scene.limit_path != scene.victim_path
+    let below = scene.limit_path.zip(scene.victim_path);
+    let above = below
+        .is_some_and(|(limit, victim)| victim != limit && is_same_or_below(victim, limit))
         && (scene.limit_owner.level != Level::Container || scene.limit_of_outer_container());
     let (Some(limit), true) = (scene.limit_kib(), above) else {
         return;

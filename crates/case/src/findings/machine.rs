@@ -10,7 +10,7 @@ use oom_report::report::Scope;
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, human, percent};
-use crate::usage::ram_kib;
+use crate::usage::{UsageSplit, ram_kib};
 
 use super::finding;
 use zones::{Checked, check};
@@ -26,14 +26,74 @@ pub(crate) enum Shortage {
     Fragmented,
     /// Only nodes that the task may not use had memory.
     Bound,
+    /// Only zones for movable pages had memory, and this allocation's pages can't be moved.
+    MovableOnly,
     /// A zone had memory when the report was printed.
     WasFree,
+    /// The same, but there was next to nothing left to reclaim: a page given back does not make it a lack of a moment.
+    WasFreeJustThen,
+    /// Much memory was free, and the zones that could tell why it was of no use are not in the report.
+    Unexplained,
 }
+
+/// Of a machine's memory, how much must be free (or can be taken back) to say that it had not run out, in percent.
+const MUCH_PERCENT: u64 = 20;
+/// And how little is as good as nothing.
+const NOTHING_PERCENT: u64 = 5;
 
 /// What the zones show; none without a machine's report, its zones or the page size.
 pub(crate) fn shortage(scene: &Scene<'_>) -> Option<Shortage> {
-    let checked = checked(scene)?;
-    Some(decide(scene, &checked))
+    match checked(scene) {
+        Some(checked) => Some(decide(scene, &checked)),
+        None => had_much(scene).then_some(Shortage::Unexplained),
+    }
+}
+
+/// Whether the machine's counters alone show that it had memory: free, or for a page fault (which waits for reclaim as any
+/// other, but may be refused by who knows whom) as page cache, too. For one page only: a larger block is another matter.
+fn had_much(scene: &Scene<'_>) -> bool {
+    let order = scene.report.trigger.as_ref().map(|trigger| trigger.order);
+    let one_page = matches!(order, Some(Some(0))) || scene.is_page_fault();
+    let Some(split) = scene
+        .split
+        .as_ref()
+        .filter(|_| scene.is_machine() && one_page)
+    else {
+        return false;
+    };
+    let had_kib = match scene.is_page_fault() {
+        true => split.reclaimable_kib(),
+        false => 0,
+    };
+    let had_kib = had_kib.saturating_add(free_kib(scene, split));
+    percent(had_kib, split.usage_kib) >= MUCH_PERCENT
+}
+
+/// Free on the whole machine, without what only movable pages may use.
+fn free_kib(scene: &Scene<'_>, split: &UsageSplit) -> u64 {
+    let system = scene.report.system.as_ref();
+    let cma = system.and_then(|system| scene.kib(system.mem_info.get("free_cma")?));
+    let free = split.free_kib.unwrap_or(0);
+    free.saturating_sub(cma.unwrap_or(0))
+}
+
+/// Whether so little was free and to be taken back, in swap, too, that the machine as a whole was out of memory.
+fn had_nothing(scene: &Scene<'_>, zones: &[Checked<'_>]) -> bool {
+    let Some(split) = scene.split.as_ref() else {
+        return false;
+    };
+    let system = scene.report.system.as_ref();
+    let swap_kib = system.and_then(|system| system.swap_free_kib);
+    let in_zones = zones
+        .iter()
+        .map(|zone| zone.free_kib)
+        .fold(0, u64::saturating_add);
+    let free_kib = split.free_kib.unwrap_or(0).max(in_zones);
+    let left_kib = split
+        .reclaimable_kib()
+        .saturating_add(swap_kib.unwrap_or(0))
+        .saturating_add(free_kib);
+    percent(left_kib, split.usage_kib) < NOTHING_PERCENT
 }
 
 fn checked<'a>(scene: &Scene<'a>) -> Option<Vec<Checked<'a>>> {
@@ -42,9 +102,10 @@ fn checked<'a>(scene: &Scene<'a>) -> Option<Vec<Checked<'a>>> {
     }
     let system = scene.report.system.as_ref()?;
     let checked = check(system, scene.report.trigger.as_ref(), scene.page_kib?);
+    // Without a zone that the allocation may use (its line is lost) only one that it may not use can tell.
     checked
         .iter()
-        .any(|zone| zone.in_reach())
+        .any(|zone| zone.in_reach() || zone.is_of_no_use())
         .then_some(checked)
 }
 
@@ -65,6 +126,8 @@ fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
         let has_block = in_reach_with_room.iter().any(|zone| zone.has_block);
         return if order > 0 && !has_block {
             Shortage::Fragmented
+        } else if order == 0 && !scene.is_page_fault() && had_nothing(scene, zones) {
+            Shortage::WasFreeJustThen
         } else {
             Shortage::WasFree
         };
@@ -76,9 +139,11 @@ fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
         Shortage::Bound
     } else if zones
         .iter()
-        .any(|zone| zone.allowed_node && !zone.allowed_class && room(&zone))
+        .any(|zone| zone.is_of_no_use() && zone.zone.name != "Movable")
     {
         Shortage::LowZone
+    } else if zones.iter().any(Checked::is_of_no_use) {
+        Shortage::MovableOnly
     } else {
         Shortage::Machine
     }
@@ -96,7 +161,7 @@ fn free_on_unlisted_nodes_kib(scene: &Scene<'_>) -> Option<u64> {
         .iter()
         .filter_map(|zone| zone.fields_kib.get("free"))
         .fold(0, u64::saturating_add);
-    let ram = ram_kib(&system.mem_info, scene.page_kib?)?;
+    let ram = ram_kib(system, scene.page_kib?)?;
     Some(all.saturating_sub(listed)).filter(|free| *free > ram / 100)
 }
 
@@ -116,9 +181,56 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if let Some(zones) = checked(scene) {
         let shortage = decide(scene, &zones);
         why(scene, &zones, shortage, found);
+    } else if had_much(scene) {
+        unexplained(scene, found);
     }
     hugetlb_pool(scene, found);
 }
+
+/// The zones are lost, or their watermarks make no sense.
+fn unexplained(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let (Some(system), Some(split)) = (&scene.report.system, &scene.split) else {
+        return;
+    };
+    let header = scene
+        .report
+        .trigger
+        .as_ref()
+        .and_then(|trigger| trigger.line);
+    let free = free_kib(scene, split);
+    let (code, title, detail) = match scene.is_page_fault() {
+        true => (
+            "page-fault-refused",
+            format!(
+                "The machine had memory to give ({} free, {} of page cache and slab to be taken back): a page fault was refused it \
+                 for another reason",
+                human(free),
+                human(split.reclaimable_kib())
+            ),
+            PAGE_FAULT.to_owned(),
+        ),
+        false => (
+            "memory-was-free",
+            format!("{} of {} were free: why they were of no use, the report does not show", human(free), human(split.usage_kib)),
+            "The zones that the allocation could use are not in the report, or their watermarks make no sense. Known reasons: a low \
+             zone was short (32-bit kernels, devices), the task is bound to a node, the request was special, or the kernel \
+             miscounted what has to stay free."
+                .to_owned(),
+        ),
+    };
+    found.push(
+        finding(code, Severity::Warning, title, detail)
+            .number("free_kib", free)
+            .number("reclaimable_kib", split.reclaimable_kib())
+            .number("usage_kib", split.usage_kib)
+            .cite(scene, [header, system.line]),
+    );
+}
+
+/// Source: `pagefault_out_of_memory`, mm/oom_kill.c; it kills no more since 5.16.
+const PAGE_FAULT: &str = "Kernels before 5.16 call the OOM killer when a page fault ends without memory (pagefault_out_of_memory), \
+     whoever refused it: often a limit of kernel memory of a cgroup (memory.kmem.limit_in_bytes, v1), of huge pages, or a driver. \
+     Nothing that is killed then helps.";
 
 fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut Vec<Finding>) {
     let order = scene
@@ -148,16 +260,16 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
         .map(|zone| zone.free_kib)
         .fold(0, u64::saturating_add)
         .saturating_add(free_on_unlisted_nodes_kib(scene).unwrap_or(0));
+    let free_elsewhere = || {
+        let told: Vec<String> = out_of_reach().map(Checked::in_words).collect();
+        told.join("; ")
+    };
     let (code, severity, title, detail) = match shortage {
         Shortage::WasFree if scene.is_page_fault() => (
             "page-fault-refused",
             Severity::Warning,
             "The machine had memory: a page fault was refused it for another reason".to_owned(),
-            format!(
-                "{told}. Kernels before 5.16 call the OOM killer when a page fault ends without memory (pagefault_out_of_memory), \
-                 whoever refused it: often a limit of kernel memory of a cgroup (memory.kmem.limit_in_bytes, v1), of huge pages, or \
-                 a driver. Nothing that is killed then helps."
-            ),
+            format!("{told}. {PAGE_FAULT}"),
         ),
         Shortage::Machine => (
             "machine-out-of-memory",
@@ -170,9 +282,14 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
                 ),
                 None => format!("The machine was really out of memory: {} free", human(free)),
             },
-            format!(
-                "Every zone that could serve the allocation stood at or below its watermark: {told}."
-            ),
+            match zones_are_lost(scene) {
+                false => format!(
+                    "Every zone that could serve the allocation stood at or below its watermark: {told}."
+                ),
+                true => format!(
+                    "What the report still has of the zones that could serve the allocation stood at or below its watermark: {told}."
+                ),
+            },
         ),
         Shortage::LowZone => (
             "low-zone-exhausted",
@@ -182,11 +299,23 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
                 human(elsewhere)
             ),
             format!(
-                "The allocation's flags allow only low zones (devices or kernel memory): {told}. Free elsewhere: {}.",
-                out_of_reach()
-                    .map(Checked::in_words)
-                    .collect::<Vec<_>>()
-                    .join("; ")
+                "The allocation's flags allow only low zones (devices or kernel memory): {}. Free elsewhere: {}.",
+                in_reach_told(&told),
+                free_elsewhere()
+            ),
+        ),
+        Shortage::MovableOnly => (
+            "movable-only-free",
+            Severity::Critical,
+            format!(
+                "Only memory for movable pages was free: {}, which this allocation may not use",
+                human(elsewhere)
+            ),
+            format!(
+                "Memory that may be taken away (hotplug: a device's, a virtual machine's; kernelcore= or movablecore= at boot) takes \
+                 only pages that can be moved, and the allocation's flags do not say so of its own: {}. Free elsewhere: {}.",
+                in_reach_told(&told),
+                free_elsewhere()
             ),
         ),
         Shortage::Fragmented => (
@@ -223,13 +352,30 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
                 }
             ),
         ),
-        Shortage::WasFree => (
+        Shortage::WasFreeJustThen => (
+            "machine-out-of-memory",
+            Severity::Critical,
+            format!(
+                "The machine was out of memory: {} free, and next to nothing left to take back",
+                human(free)
+            ),
+            format!(
+                "{told}. A zone stood above its watermark when the report was printed: something was given back just then. Page cache, \
+                 reclaimable slab and free swap were used up all the same."
+            ),
+        ),
+        Shortage::WasFree | Shortage::Unexplained => (
             "memory-was-free",
             Severity::Notice,
             "A zone stood above its watermark when the report was printed".to_owned(),
             format!(
                 "{told}. Memory was given back between the failed allocation and the report, or the request was special (a driver's \
-                 own limits, a reserve that it may not use)."
+                 own limits, a reserve that it may not use).{}",
+                match order_is_known(scene) {
+                    true => "",
+                    false =>
+                        " How large a block was asked for, the log does not say: a large one may have been missing.",
+                }
             ),
         ),
     };
@@ -263,6 +409,32 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
             lines.flat_map(|zone| [zone.zone.line, zone.zone.free_areas_line.filter(|_| lists)]),
         ),
     ));
+}
+
+fn order_is_known(scene: &Scene<'_>) -> bool {
+    let trigger = scene.report.trigger.as_ref();
+    trigger.is_some_and(|trigger| trigger.order.is_some())
+}
+
+/// Zones in words, or that there are none.
+fn in_reach_told(told: &str) -> &str {
+    match told.is_empty() {
+        true => "their lines are not in the report",
+        false => told,
+    }
+}
+
+/// Whether lines of zones are missing: what they have free is not all that is free, by more than counters lag behind.
+fn zones_are_lost(scene: &Scene<'_>) -> bool {
+    let (Some(system), Some(split)) = (&scene.report.system, &scene.split) else {
+        return false;
+    };
+    let zones = system.zones.iter();
+    let listed = zones
+        .filter_map(|zone| zone.fields_kib.get("free"))
+        .fold(0, u64::saturating_add);
+    let all = split.free_kib.unwrap_or(0);
+    all.saturating_sub(listed) > all / 4 && all.saturating_sub(listed) > split.usage_kib / 1000
 }
 
 /// Memory set aside for hugetlbfs is of no use to anything else.

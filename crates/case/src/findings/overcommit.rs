@@ -32,18 +32,18 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "overcommit-gap",
             Severity::Info,
             format!(
-                "{} (pid {}) had reserved {} and held {}: {} were promised and never touched, or given back",
+                "{} (pid {}) had reserved {} of address space and held {}: {} were never touched, or given back",
                 victim.comm,
                 victim.pid,
                 human(total_vm),
                 human(held),
                 human(gap)
             ),
-            "total-vm is address space: heap that was asked for and not used yet, thread stacks, mapped files and libraries. It \
-             shows that the kernel promised more than was used (overcommit). It does not show a leak, and it did not cause this \
-             kill: only touched pages are charged to a limit. It does show how far this process could still have grown without \
-             asking again. Strict overcommit (vm.overcommit_memory=2) makes such reservations fail in the program instead; the \
-             kubelet sets vm.overcommit_memory=1 when it starts.",
+            "total-vm is address space: heap that was asked for and not used yet and thread stacks, which the kernel promised \
+             (overcommit), but mapped files and ranges that are only kept free (a JavaScript heap's, a database's), too; the log \
+             cannot tell which. It does not show a leak, and it did not cause this kill: only touched pages are charged to a limit. \
+             What was promised is how far a process can grow without asking again; strict overcommit (vm.overcommit_memory=2) makes \
+             such a promise fail in the program instead. The kubelet sets vm.overcommit_memory=1 when it starts.",
         )
         .number("total_vm_kib", total_vm)
         .number("rss_kib", rss)

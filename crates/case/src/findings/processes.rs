@@ -1,12 +1,13 @@
 //! Who else lived in the container: the first process that survived its child, the sandbox, threads that
 //! share one memory.
 
-use oom_report::report::Task;
+use oom_report::report::{Task, Victim};
 
 use crate::cgroup_path::Level;
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
-use crate::size::human;
+use crate::size::{human, percent};
+use crate::usage::Whole;
 
 use super::{finding, name_some};
 
@@ -16,6 +17,7 @@ const PAUSE_KIB: u64 = 2048;
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     first_process(scene, found);
     threads(scene, found);
+    of_one_name(scene, found);
     pause(scene, found);
     starting(scene, found);
 }
@@ -162,6 +164,121 @@ fn threads(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
+/// Why so small a process died, as far as the table shows.
+fn why_the_sandbox(scene: &Scene<'_>, victim: &Victim) -> String {
+    let Some(row) = scene.victim_task else {
+        return ": the log does not hold the table that would show why it was chosen.".to_owned();
+    };
+    if scene.is_group_kill() {
+        return ": its whole cgroup was killed.".to_owned();
+    }
+    let larger = scene
+        .processes
+        .iter()
+        .filter(|task| task.pid != victim.pid && task.oom_score_adj == row.oom_score_adj)
+        .max_by_key(|task| scene.weight_pages(task));
+    match larger {
+        Some(task) if scene.weight_pages(task) > scene.weight_pages(row) => format!(
+            ", and {} (pid {}) with the same oom_score_adj {} held {}. Kernels before 5.9 count all whom oom_score_adj puts below \
+             zero as equals: whoever they meet first dies.",
+            task.comm,
+            task.pid,
+            task.oom_score_adj,
+            scene
+                .kib(scene.weight_pages(task))
+                .map(human)
+                .unwrap_or_default()
+        ),
+        _ => "; no other process was more killable.".to_owned(),
+    }
+}
+
+/// Processes of one name that hold a large part together, each of them small.
+fn of_one_name(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(split) = scene.split.as_ref() else {
+        return;
+    };
+    let anonymous_only = scene
+        .processes
+        .iter()
+        .all(|task| task.rss_anon_pages.is_some());
+    // Without the split by kind, what they share is counted for each of them.
+    let held = |task: &Task| match task.rss_anon_pages {
+        Some(pages) if anonymous_only => pages.saturating_add(task.swapents_pages.unwrap_or(0)),
+        _ => scene.weight_pages(task),
+    };
+    let mut named: Vec<(&str, u64)> = scene
+        .processes
+        .iter()
+        .map(|task| (task.comm.as_str(), held(task)))
+        .collect();
+    named.sort_unstable();
+    let groups = named.chunk_by(|a, b| a.0 == b.0).map(|group| {
+        let pages = group
+            .iter()
+            .map(|(_, pages)| *pages)
+            .fold(0, u64::saturating_add);
+        (
+            pages,
+            group.len(),
+            group.first().map_or("", |(name, _)| *name),
+        )
+    });
+    let Some((pages, count, name)) = groups.filter(|(_, count, _)| *count >= 3).max() else {
+        return;
+    };
+    let (Some(together), Some(largest)) = (
+        scene.kib(pages),
+        scene
+            .processes
+            .iter()
+            .map(|task| held(task))
+            .max()
+            .and_then(|pages| scene.kib(pages)),
+    ) else {
+        return;
+    };
+    let share = percent(together, split.usage_kib);
+    if share < 30 || together < largest.saturating_mul(3) / 2 {
+        return;
+    }
+    let line = scene
+        .processes
+        .iter()
+        .find(|task| task.comm == name)
+        .map(|task| task.line);
+    found.push(
+        finding(
+            "many-of-one-name",
+            Severity::Notice,
+            format!(
+                "{count} processes named {name} hold {} together",
+                human(together)
+            ),
+            format!(
+                "That is {} of {}, in processes that are each too small to stand out.{}",
+                match share {
+                    0..100 => format!("{share} %"),
+                    _ => "all".to_owned(),
+                },
+                match split.whole {
+                    Whole::Cgroup => "the memory at the limit",
+                    Whole::Machine => "the machine's memory",
+                },
+                match anonymous_only {
+                    true => "",
+                    false => " Pages that they share are counted for each of them.",
+                }
+            ),
+        )
+        .text("comm", name)
+        .number("processes", count as u64)
+        .number("together_kib", together)
+        .number("percent", share.min(100))
+        .cite(scene, [line]),
+    );
+}
+
 fn pause(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if let Some(victim) = scene
         .victim
@@ -173,9 +290,11 @@ fn pause(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "sandbox-killed",
                 Severity::Critical,
                 format!("The pod's sandbox itself was killed: pause (pid {})", victim.pid),
-                "The sandbox holds the pod's namespaces: the kubelet makes a new one, with a new address, and restarts all containers \
-                 of the pod. It used next to nothing; it was chosen because no other process was more killable (same \
-                 oom_score_adj), or because its whole cgroup was killed.",
+                format!(
+                    "The sandbox holds the pod's namespaces: the kubelet makes a new one, with a new address, and restarts all \
+                     containers of the pod. It used next to nothing{}",
+                    why_the_sandbox(scene, victim)
+                ),
             )
             .number("pid", u64::from(victim.pid))
             .number("anon_rss_kib", victim.anon_rss_kib)

@@ -1,5 +1,7 @@
 //! Swap: absent, full, forbidden to the cgroup, or not counted. Without it anonymous memory cannot be reclaimed.
 
+use smol_str::SmolStr;
+
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::human;
@@ -7,10 +9,68 @@ use crate::usage::real_limit;
 
 use super::finding;
 
+/// Less of a process in swap is of no account.
+const WORTH_A_WORD_KIB: u64 = 64 * 1024;
+
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    of_machine(scene, found);
+    // What is free of a swap that is being switched off is below zero, and its size is 0.
+    if !swapoff(scene, found) {
+        of_machine(scene, found);
+    }
+    of_victim(scene, found);
     of_cgroup_v1(scene, found);
     of_cgroup_v2(scene, found);
+}
+
+/// Somebody was switching swap off. Source: `try_to_unuse`, mm/swapfile.c; the task that does it is killed first
+/// (`oom_task_origin`, mm/oom_kill.c).
+fn swapoff(scene: &Scene<'_>, found: &mut Vec<Finding>) -> bool {
+    let trigger = scene.report.trigger.as_ref();
+    let in_swapoff =
+        |function: &SmolStr| function == "try_to_unuse" || function.ends_with("swapoff");
+    let Some(trigger) = trigger.filter(|trigger| trigger.stack.iter().any(in_swapoff)) else {
+        return false;
+    };
+    found.push(
+        finding(
+            "swapoff-running",
+            Severity::Warning,
+            format!("{} was switching swap off: all that was in it had to find room in memory", trigger.comm),
+            "swapoff reads every page back in. Where that does not fit, the kernel's choice falls on the task that called it first.",
+        )
+        .text("trigger_comm", trigger.comm.as_str())
+        .cite(scene, [trigger.line]),
+    );
+    true
+}
+
+/// What the victim had in swap is missing from its resident size, and comes back when it is used.
+fn of_victim(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(row) = scene.victim_task else { return };
+    let Some(swapped) = row.swapents_pages.and_then(|pages| scene.kib(pages)) else {
+        return;
+    };
+    let resident = scene.kib(row.rss_pages).unwrap_or(0);
+    if swapped < WORTH_A_WORD_KIB || swapped < resident / 4 {
+        return;
+    }
+    found.push(
+        finding(
+            "victim-swapped-out",
+            Severity::Notice,
+            format!(
+                "{} (pid {}) had {} swapped out, besides {} resident",
+                row.comm,
+                row.pid,
+                human(swapped),
+                human(resident)
+            ),
+            "What is in swap counts for the kernel's choice and not for the limit on memory. It needs room again as soon as it is used.",
+        )
+        .number("swapped_kib", swapped)
+        .number("rss_kib", resident)
+        .cite(scene, [Some(row.line)]),
+    );
 }
 
 fn of_machine(scene: &Scene<'_>, found: &mut Vec<Finding>) {

@@ -6,6 +6,7 @@ use oom_report::report::{Doubt, Missing, OomReport, Outcome, Provenance, Reaped,
 use crate::incident::{Cite, Incident, Severity, Value};
 use crate::sample::*;
 
+mod accounting;
 mod choice;
 mod machine;
 mod repeats;
@@ -148,7 +149,7 @@ fn figure_13_holds_29_gib_in_huge_pages() {
     let split = finding(&incident, "usage-split").unwrap();
     assert_eq!(
         split.title,
-        "Most of the usage at the limit is huge pages (anonymous): 29 GiB of 30 GiB"
+        "Most of the memory at the limit is huge pages (anonymous): 29 GiB of 30 GiB"
     );
     is_silent(
         &container_v2(&[("anon", 60 << 20), ("file", 0), ("anon_thp", 2 << 20)]),

@@ -14,6 +14,7 @@ const WORTH_A_WORD_KIB: u64 = 4096;
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(split) = &scene.split else { return };
+    unaccounted(scene, split, found);
     usage_split(scene, split, found);
     huge_pages(scene, split, found);
     tmpfs(scene, split, found);
@@ -25,9 +26,55 @@ pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 /// The whole in words.
 fn whole(split: &UsageSplit) -> &'static str {
     match split.whole {
-        Whole::Cgroup => "the usage at the limit",
+        Whole::Cgroup => "the memory at the limit",
         Whole::Machine => "the machine's memory",
     }
+}
+
+/// What no counter of the report holds: it can be the most of it, and then nothing else explains the kill.
+fn unaccounted(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
+    let other = split.other_kib();
+    let share = percent(other, split.usage_kib);
+    // Of a cgroup, what is not printed are the small parts; of a machine some megabytes are never accounted for.
+    let (least_percent, least_kib) = match split.whole {
+        Whole::Cgroup => (30, WORTH_A_WORD_KIB),
+        Whole::Machine => (15, 16 * WORTH_A_WORD_KIB),
+    };
+    if other < least_kib || share < least_percent {
+        return;
+    }
+    let (where_, detail) = match split.whole {
+        Whole::Machine => (
+            "of the machine's memory",
+            "Whoever takes pages straight from the page allocator is counted in no line of the report and in no process's size: a \
+             driver (GPU, network, storage), a balloon of the hypervisor, ZFS (its ARC), page pools of network and NFS servers, \
+             vmalloc, zram, CMA. The call trace may name it: who takes most asks most often.",
+        ),
+        Whole::Cgroup => (
+            "of the cgroup's usage",
+            "The statistics that the kernel prints do not hold it: kernel memory that this version does not count by kind, \
+             cgroups below whose lines are missing, or pages of cgroups that were removed.",
+        ),
+    };
+    found.push(
+        finding(
+            "memory-unaccounted",
+            if share >= 30 {
+                Severity::Warning
+            } else {
+                Severity::Notice
+            },
+            format!(
+                "{} ({share} %) {where_} is in no counter of the report",
+                human(other)
+            ),
+            detail,
+        )
+        .number("unaccounted_kib", other)
+        .number("usage_kib", split.usage_kib)
+        .number("percent", share)
+        .cite(scene, [split.line]),
+    );
 }
 
 fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
@@ -38,6 +85,7 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
     else {
         return;
     };
+    let other = split.other_kib();
     let told: Vec<String> = parts
         .iter()
         .filter(|part| percent(part.kib, split.usage_kib) >= 1)
@@ -58,17 +106,27 @@ fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
     let mut draft = finding(
         "usage-split",
         Severity::Info,
-        format!(
-            "{} is {}: {} of {}",
-            // Of a machine with room (sysrq-f, a bound node) most is free.
-            match main.kib.saturating_mul(2) > split.usage_kib {
-                true => format!("Most of {}", whole(split)),
-                false => format!("The largest part of {} in use", whole(split)),
-            },
-            main.name,
-            human(main.kib),
-            human(split.usage_kib)
-        ),
+        match other > main.kib {
+            // What is counted explains nothing then.
+            true => format!(
+                "Of {} only {} are counted; the largest counted part is {}: {}",
+                human(split.usage_kib),
+                human(split.usage_kib.saturating_sub(other)),
+                main.name,
+                human(main.kib)
+            ),
+            false => format!(
+                "{} is {}: {} of {}",
+                // Of a machine with room (sysrq-f, a bound node) most is free.
+                match main.kib.saturating_mul(2) > split.usage_kib {
+                    true => format!("Most of {}", whole(split)),
+                    false => format!("The largest part of {} in use", whole(split)),
+                },
+                main.name,
+                human(main.kib),
+                human(split.usage_kib)
+            ),
+        },
         format!("{}.{estimated}", told.join(", ")),
     )
     .text("main_part", main.name.clone())
@@ -144,11 +202,15 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
     } else {
         Severity::Notice
     };
-    found.push(
-        finding(
-            "tmpfs-counted",
-            severity,
-            format!("{} ({share} %) is tmpfs or shared memory, which cannot be reclaimed without swap", human(shmem)),
+    let mapped = is_mapped_by_victim(scene, split, shmem);
+    let (what, detail) = match mapped {
+        true => (
+            "shared memory that processes have mapped",
+            "Shared mappings (a database's shared buffers, System V segments, MAP_SHARED without a file) count for the cgroup that \
+             touched them first, and in the size of each process that maps them. They are freed when the last of these ends.".to_owned(),
+        ),
+        false => (
+            "tmpfs or shared memory",
             format!(
                 "Files in a tmpfs (/dev/shm, an emptyDir with medium: Memory) and shared memory count for the cgroup that touched \
                  them first. Files stay until they are deleted: killing a process does not free them.{}{}",
@@ -159,13 +221,51 @@ fn tmpfs(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
                 },
                 victim_held_little(scene, split)
             ),
+        ),
+    };
+    found.push(
+        finding(
+            "tmpfs-counted",
+            severity,
+            format!(
+                "{} ({share} %) is {what}, which cannot be reclaimed without swap",
+                human(shmem)
+            ),
+            detail,
+        )
+        .text(
+            "kind",
+            if mapped {
+                SHARED_MAPPINGS
+            } else {
+                "tmpfs or shared memory"
+            },
         )
         .number("shmem_kib", shmem)
         .number("usage_kib", split.usage_kib)
         .number("percent", share)
-        .text("source", if split.shmem_estimated { "worked out from the page lists" } else { "printed" })
+        .text(
+            "source",
+            if split.shmem_estimated {
+                "worked out from the page lists"
+            } else {
+                "printed"
+            },
+        )
         .cite(scene, [split.line]),
     );
+}
+
+/// Value `kind` of `tmpfs-counted` where processes have the memory mapped.
+pub(crate) const SHARED_MAPPINGS: &str = "shared mappings";
+
+/// Files in a tmpfs are rarely mapped; shared memory is, and then it counts for the processes that have it.
+fn is_mapped_by_victim(scene: &Scene<'_>, split: &UsageSplit, shmem_kib: u64) -> bool {
+    let victim_kib = scene.victim.and_then(|victim| victim.shmem_rss_kib);
+    let mapped = split
+        .mapped_kib
+        .is_none_or(|mapped| mapped >= shmem_kib / 10 * 9);
+    mapped && victim_kib.is_some_and(|victim| victim >= shmem_kib / 2)
 }
 
 /// The process that was killed for memory that is no process's.
@@ -199,10 +299,19 @@ fn page_cache(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
         .unwrap_or(0)
         .saturating_add(split.writeback_kib.unwrap_or(0));
     let why = if percent(busy, file) >= 30 {
-        format!(
-            "{} of it waits to be written or is being written: the disk could not keep up with the writer.",
-            human(busy)
-        )
+        let writing = split.writeback_kib.unwrap_or(0);
+        match writing.saturating_mul(20) < busy {
+            // Only writing that goes on shows a slow disk.
+            true => format!(
+                "{} of it waits to be written, and next to nothing was being written: write-out had not begun. Kernels with the \
+                 multi-generational LRU (/sys/kernel/mm/lru_gen/enabled) have been seen not to start it in time.",
+                human(busy)
+            ),
+            false => format!(
+                "{} of it waits to be written or is being written: the disk could not keep up with the writer.",
+                human(busy)
+            ),
+        }
     } else if split
         .unevictable_kib
         .is_some_and(|locked| percent(locked, file) >= 30)
@@ -306,13 +415,32 @@ fn locked(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
     if share < 20 {
         return;
     }
+    // The machine's report counts what mlock holds apart.
+    let by_mlock = split
+        .mlocked_kib
+        .is_none_or(|mlocked| mlocked >= locked / 2);
+    let (is, detail) = match by_mlock {
+        true => (
+            "is locked",
+            "mlock, mlockall, or shared memory with SHM_LOCK: such pages stay until they are unlocked or their owner ends.",
+        ),
+        false => (
+            "is unevictable, though no program locked it,",
+            "Files of a ramfs (an initramfs that was never left), shared memory with SHM_LOCK, or pages that a driver holds (a GPU's): \
+             they stay until their owner lets go of them.",
+        ),
+    };
     found.push(
         finding(
             "locked-memory",
             Severity::Notice,
-            format!("{} ({share} %) is locked and can be neither reclaimed nor swapped", human(locked)),
-            "mlock, mlockall, or shared memory with SHM_LOCK: such pages stay until they are unlocked or their owner ends.",
+            format!(
+                "{} ({share} %) {is} and can be neither reclaimed nor swapped",
+                human(locked)
+            ),
+            detail,
         )
+        .number("mlocked_kib", split.mlocked_kib)
         .number("unevictable_kib", locked)
         .number("usage_kib", split.usage_kib)
         .number("percent", share)

@@ -94,17 +94,16 @@ fn reason(scene: &Scene<'_>, killer: Killer) -> String {
         // Whoever refused a page fault may have been a limit of kernel memory.
         Killer::KernelGlobal
             if scene.is_page_fault()
-                && matches!(shortage(scene), Some(Shortage::WasFree) | None) =>
+                && matches!(
+                    shortage(scene),
+                    Some(Shortage::WasFree | Shortage::Unexplained) | None
+                ) =>
         {
-            machine(scene).into()
+            machine(scene)
         }
         Killer::KernelGlobal => format!("{}, not because of a container's limit", machine(scene)),
-        Killer::KernelCpuset => {
-            "because the memory nodes that the task's cpuset allows ran out".into()
-        }
-        Killer::KernelMempolicy => {
-            "because the memory nodes that the task's memory policy allows ran out".into()
-        }
+        Killer::KernelCpuset => bound(scene, "cpuset"),
+        Killer::KernelMempolicy => bound(scene, "memory policy"),
         Killer::KernelGroupKill => {
             let shortage = if scene.is_memcg() {
                 limit(scene)
@@ -144,9 +143,35 @@ fn reason(scene: &Scene<'_>, killer: Killer) -> String {
     }
 }
 
+/// A task that may use some nodes only.
+fn bound(scene: &Scene<'_>, by: &str) -> String {
+    let what = match shortage(scene) {
+        Some(Shortage::MovableOnly) => {
+            "had room only for movable pages, which this allocation may not use"
+        }
+        Some(Shortage::LowZone) => "had room only in zones that this allocation may not use",
+        _ => "ran out",
+    };
+    format!("because the memory nodes that the task's {by} allows {what}")
+}
+
 /// What the machine lacked. It has not always run out of memory as a whole.
-fn machine(scene: &Scene<'_>) -> &'static str {
-    match shortage(scene) {
+fn machine(scene: &Scene<'_>) -> String {
+    let shortage = shortage(scene);
+    if shortage == Some(Shortage::Unexplained)
+        && !scene.is_page_fault()
+        && let Some(free) = scene.split.as_ref().and_then(|split| split.free_kib)
+    {
+        return format!(
+            "because an allocation could not be met, though {} of the machine's memory were free",
+            human(free)
+        );
+    }
+    lack(scene, shortage).to_owned()
+}
+
+fn lack(scene: &Scene<'_>, shortage: Option<Shortage>) -> &'static str {
+    match shortage {
         Some(Shortage::Fragmented) => {
             "because the machine had free memory only in pieces too small for what was asked"
         }
@@ -154,23 +179,38 @@ fn machine(scene: &Scene<'_>) -> &'static str {
             "because the machine's low memory zone ran out, while others had room"
         }
         Some(Shortage::Bound) => "because the memory nodes that the task may use ran out",
-        Some(Shortage::WasFree) if scene.is_page_fault() => {
+        Some(Shortage::MovableOnly) => {
+            "because only memory for movable pages was free, which this allocation may not use"
+        }
+        Some(Shortage::WasFree | Shortage::Unexplained) if scene.is_page_fault() => {
             "because a page fault was refused memory, though the machine had some"
         }
-        Some(Shortage::WasFree) => "because the machine was short of memory for a moment",
+        Some(Shortage::WasFree | Shortage::Unexplained) if !order_is_known(scene) => {
+            "because the machine was short of memory, or of a block as large as was asked for"
+        }
+        Some(Shortage::WasFree | Shortage::Unexplained) => {
+            "because the machine was short of memory for a moment"
+        }
         None if scene.is_page_fault() => {
             "because a page fault was refused memory; whether the machine had none or a limit refused it, the log does not say"
         }
         None if order(scene) > 0 => {
             "because an allocation of several contiguous pages failed; whether memory was out or in pieces, the log does not say"
         }
-        Some(Shortage::Machine) | None => "because the whole machine ran out of memory",
+        Some(Shortage::Machine | Shortage::WasFreeJustThen) | None => {
+            "because the whole machine ran out of memory"
+        }
     }
 }
 
 fn order(scene: &Scene<'_>) -> i32 {
     let trigger = scene.report.trigger.as_ref();
     trigger.and_then(|trigger| trigger.order).unwrap_or(0)
+}
+
+fn order_is_known(scene: &Scene<'_>) -> bool {
+    let trigger = scene.report.trigger.as_ref();
+    trigger.is_some_and(|trigger| trigger.order.is_some())
 }
 
 /// Which limit, in words, with its size.

@@ -4,6 +4,7 @@ use crate::cgroup_path::Level;
 use crate::incident::{QosClass, Remedy};
 use crate::shell;
 use crate::size::human;
+use crate::usage::real_limit;
 
 use super::{Case, remedy};
 
@@ -50,10 +51,29 @@ fn quarter_more_mib(limit_kib: u64) -> u64 {
     (limit_kib.saturating_add(limit_kib / 4)).div_ceil(1024)
 }
 
+/// docker counts memory and swap together, and wants both: what was allowed of swap stays allowed.
+fn with_swap_kept(case: &Case<'_, '_>, mib: u64) -> String {
+    let memcg = case.scene.report.memcg.as_ref();
+    let swap = memcg.and_then(
+        |memcg| match (memcg.memsw.limit_kib, memcg.swap.limit_kib) {
+            (Some(memsw), _) => Some(memsw.saturating_sub(memcg.memory.limit_kib?)),
+            (None, swap) => swap,
+        },
+    );
+    match swap {
+        Some(swap) if real_limit(Some(swap)).is_none() => "-1".to_owned(),
+        swap => format!("{}m", mib.saturating_add(swap.unwrap_or(0).div_ceil(1024))),
+    }
+}
+
 fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     let scene = case.scene;
     let owner = &scene.limit_owner;
     let (what, limit) = scene.limit_hit();
+    // No limit is above a count that is below zero.
+    if scene.broken_counter().is_some() && scene.full_counter().is_none() {
+        return;
+    }
     let Some(limit) = limit.filter(|_| scene.limit_path.is_some()) else {
         return find_limit(case, list);
     };
@@ -89,7 +109,7 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             let command = match owner.runtime {
                 // The limit of memory alone stays as it is.
                 Some(runtime @ ("docker" | "podman")) if with_swap => format!("{runtime} update --memory-swap {mib}m {id}"),
-                Some("docker") => format!("docker update --memory {mib}m --memory-swap {mib}m {id}"),
+                Some("docker") => format!("docker update --memory {mib}m --memory-swap {} {id}", with_swap_kept(case, mib)),
                 Some("podman") => format!("podman update --memory {mib}m {id}"),
                 _ => format!("echo {mib}M | sudo tee {}", case.cgroup_file(limit_file)),
             };
@@ -115,9 +135,13 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         code: "raise-limit".into(),
         title,
         detail: format!(
-            "The report shows that more than {} was wanted, not how much more: a quarter more is a first step. It helps when the need \
-             is real; a leak fills any limit.",
-            human(limit)
+            "The report shows that more than {} was wanted, not how much more: a quarter more is a first step.{} It helps when the \
+             need is real; a leak fills any limit.",
+            human(limit),
+            match swapped_kib(case) {
+                Some(kib) if kib > limit / 4 => format!(" Another {} of the table's processes stand in swap.", human(kib)),
+                _ => String::new(),
+            }
         ),
         commands,
         risk: match case.in_kubernetes() {
@@ -140,6 +164,39 @@ fn raise(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     {
         list.push(requests_equal_limits());
     }
+}
+
+/// What the table's processes have in swap.
+fn swapped_kib(case: &Case<'_, '_>) -> Option<u64> {
+    let swapped = case
+        .scene
+        .processes
+        .iter()
+        .filter_map(|task| task.swapents_pages);
+    case.scene.kib(swapped.fold(0, u64::saturating_add))
+}
+
+/// Nobody was killed, and nobody will be: the charge is tried again and again.
+pub(super) fn by_hand(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
+    let scene = case.scene;
+    if !scene.is_memcg() || !scene.found_nobody() || !scene.victims.is_empty() {
+        return;
+    }
+    let owner = &scene.limit_owner;
+    let id = owner.container_id.as_deref().and_then(shell::plain);
+    let stop = match (owner.runtime, id) {
+        _ if case.in_kubernetes() => "kubectl delete pod POD -n NAMESPACE".to_owned(),
+        (Some(runtime @ ("docker" | "podman")), Some(id)) => format!("{runtime} restart {id}"),
+        _ => "sudo kill -9 PID".to_owned(),
+    };
+    list.push(remedy(
+        "end-it-by-hand",
+        "End or restart it by hand: the kernel won't",
+        "All processes under this limit are exempt (oom_score_adj -1000): each charge fails, looks for a victim and finds none, again \
+         and again. A person's SIGKILL works on them all the same.",
+        &[&format!("cat {}", case.cgroup_file("cgroup.procs")), &stop],
+        "What the process had not saved is lost.",
+    ));
 }
 
 /// Where the report does not show what there is to raise.

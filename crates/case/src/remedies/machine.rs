@@ -1,5 +1,7 @@
 //! Remedies on the machine: reserves, eviction, swap, fragmentation, bound nodes, huge page pools.
 
+use oom_report::report::Scope;
+
 use crate::findings::{Shortage, shortage};
 use crate::incident::Remedy;
 
@@ -64,18 +66,24 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             "On machines with very many processes the choice takes longer.",
         ));
     }
-    if case.has("page-fault-refused") {
+    if case.has("page-fault-refused")
+        || case.scene.is_page_fault() && shortage(case.scene).is_none()
+    {
         list.push(remedy(
             "find-who-refused",
             "Find who refused the memory",
-            "More memory does not help: the machine had some. Look for cgroups at a limit of kernel memory or of huge pages, and for what \
-             a driver logged right before.",
+            match case.has("page-fault-refused") {
+                true => WHO_REFUSED_SOME,
+                false => WHO_REFUSED,
+            },
             &[
                 "grep -H . /sys/fs/cgroup/memory/*/memory.kmem.failcnt /sys/fs/cgroup/hugetlb/*/hugetlb.*.failcnt 2>/dev/null | grep -v ':0$'",
                 "sudo dmesg | tail -n 200",
             ],
             "None: this only looks.",
         ));
+    }
+    if case.has("page-fault-refused") {
         return;
     }
     let shortage = shortage(case.scene);
@@ -83,30 +91,60 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
         Some(Shortage::Fragmented) => list.push(fragmented()),
         Some(Shortage::LowZone) => list.push(low_zone()),
         Some(Shortage::Bound) => list.push(bound(case)),
-        Some(Shortage::Machine | Shortage::WasFree) | None => {}
+        Some(Shortage::MovableOnly) => list.push(movable_only()),
+        None if is_bound(case) => list.push(bound(case)),
+        _ => {}
     }
-    // A reserve for the whole machine does not help a task that may use a part of it.
-    if shortage == Some(Shortage::Bound) {
+    // A reserve for the whole machine does not help a task that may use a part of it, nor where memory was free.
+    if is_bound(case)
+        || matches!(
+            shortage,
+            Some(
+                Shortage::Bound | Shortage::MovableOnly | Shortage::LowZone | Shortage::Unexplained
+            )
+        )
+    {
         return;
     }
-    if case.in_kubernetes() {
-        list.push(node_reserve());
-    } else {
-        list.push(less_on_the_machine());
-    }
-    // Swap takes in anonymous memory and tmpfs, nothing else.
-    let swappable = case.scene.split.as_ref().is_some_and(|split| {
+    // Anonymous memory and tmpfs: what processes answer for, and what swap takes in.
+    let of_processes = case.scene.split.as_ref().map(|split| {
         let kib = [split.anon_kib, split.shmem_kib].into_iter().flatten();
         kib.fold(0, u64::saturating_add).saturating_mul(4) > split.usage_kib
     });
-    if case.has_any(&["swap-absent", "swap-full"]) && swappable {
+    if case.in_kubernetes() {
+        list.push(node_reserve());
+    } else if of_processes != Some(false) {
+        list.push(less_on_the_machine());
+    }
+    if of_processes == Some(true) && needs_swap(case) {
         list.push(swap(case));
     }
 }
 
+const WHO_REFUSED_SOME: &str = "More memory does not help: the machine had some. Look for cgroups at a limit of kernel memory or of huge \
+     pages, and for what a driver logged right before.";
+const WHO_REFUSED: &str = "A page fault is refused memory by the machine or by a limit. Look for cgroups at a limit of kernel memory or \
+     of huge pages, and for what a driver logged right before.";
+
+/// No swap, or one that is full and small against the memory: more than that only puts off what comes anyway.
+fn needs_swap(case: &Case<'_, '_>) -> bool {
+    let total_kib = case.number("swap-full", "swap_total_kib");
+    let usage_kib = case.scene.split.as_ref().map_or(0, |split| split.usage_kib);
+    case.has("swap-absent") || total_kib.is_some_and(|total| total < usage_kib / 4)
+}
+
+/// The kernel names the binding itself.
+fn is_bound(case: &Case<'_, '_>) -> bool {
+    matches!(
+        case.scene.report.scope,
+        Some(Scope::Cpuset | Scope::Mempolicy)
+    )
+}
+
 /// What a pool of huge pages keeps from everybody else is the first thing to give back.
 pub(super) fn pool(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
-    if case.has("hugetlb-pool-reserved") {
+    let unused_kib = case.number("hugetlb-pool-reserved", "free_pool_kib");
+    if unused_kib.is_some_and(|kib| kib > 0) {
         list.push(remedy(
             "shrink-hugetlb-pool",
             "Give unused huge pages back",
@@ -158,7 +196,10 @@ fn swap(case: &Case<'_, '_>) -> Remedy {
     };
     remedy(
         "add-swap",
-        "Give the machine some swap, or compressed memory (zram)",
+        match case.has("swap-full") {
+            true => "Give the machine more swap, or compressed memory (zram)",
+            false => "Give the machine some swap, or compressed memory (zram)",
+        },
         &format!(
             "Anonymous memory that nobody touches for hours can then make room. It puts a leak's kill off and does not prevent it.{kubelet}"
         ),
@@ -196,6 +237,22 @@ fn low_zone() -> Remedy {
             "sysctl vm.lowmem_reserve_ratio",
         ],
         "A higher reserve takes the memory from everything else.",
+    )
+}
+
+fn movable_only() -> Remedy {
+    remedy(
+        "more-kernel-memory",
+        "Give the node memory that is not for movable pages alone",
+        "Memory that was plugged in with `online_movable` (CXL and persistent memory, memory of virtual machines), or that the boot \
+         parameters movable_node, kernelcore= and movablecore= set aside, takes no page tables, slab or other kernel memory. Let a \
+         part of it be `online_kernel`, or let the task use another node besides.",
+        &[
+            "grep -H . /sys/devices/system/memory/memory*/valid_zones | head -40",
+            "cat /sys/devices/system/memory/auto_online_blocks",
+            "grep -A 12 zone /proc/zoneinfo | grep -E 'zone|free|managed'",
+        ],
+        "Memory that holds the kernel's own pages can't be unplugged any more.",
     )
 }
 

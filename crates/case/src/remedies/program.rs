@@ -1,16 +1,27 @@
 //! Remedies in the program and its surroundings: huge pages, allocator, heap limits, tmpfs, page cache, kernel memory.
 
 use crate::commands;
-use crate::incident::Remedy;
+use crate::findings::SHARED_MAPPINGS;
+use crate::incident::{Remedy, Value};
 
 use super::{Case, remedy};
 
 pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
-    if case.has("huge-pages-share") {
+    // Where they are most of it, they come first; that alone does not prove waste.
+    if huge_pages_percent(case) >= MOST_PERCENT {
         list.push(huge_pages_off());
     }
+    if case.has("memory-unaccounted") && !case.scene.is_memcg() {
+        list.push(find_unaccounted());
+    }
     if case.has("tmpfs-counted") {
-        list.push(tmpfs_limit(case));
+        list.push(match is_shared_mapping(case) {
+            true => bound_shared_memory(),
+            false => tmpfs_limit(case),
+        });
+    }
+    if case.has("many-of-one-name") {
+        list.push(fewer_workers());
     }
     // memory.high is a cgroup's: it is no help to a machine that is short.
     if case.has("page-cache-unreclaimed") && case.scene.is_memcg() {
@@ -49,9 +60,69 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
 
 /// What may help any program that holds much anonymous memory: last, since nothing in the report points at it.
 pub(super) fn in_any_case(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
-    if is_anonymous(case) && !case.has("huge-pages-share") {
+    let percent = huge_pages_percent(case);
+    if is_anonymous(case) && percent == 0 {
         list.push(allocator());
     }
+    if (1..MOST_PERCENT).contains(&percent) {
+        list.push(huge_pages_off());
+    }
+}
+
+/// Of the memory at the limit, in percent: most of it.
+const MOST_PERCENT: u64 = 50;
+
+/// What transparent huge pages are of the memory in question.
+fn huge_pages_percent(case: &Case<'_, '_>) -> u64 {
+    case.number("huge-pages-share", "percent").unwrap_or(0)
+}
+
+fn is_shared_mapping(case: &Case<'_, '_>) -> bool {
+    case.findings
+        .iter()
+        .filter(|finding| finding.code == "tmpfs-counted")
+        .any(|finding| finding.values.get("kind") == Some(&Value::Text(SHARED_MAPPINGS.into())))
+}
+
+fn bound_shared_memory() -> Remedy {
+    remedy(
+        "bound-shared-memory",
+        "Make the program's shared memory fit",
+        "Its size is most often a setting of the program (PostgreSQL's shared_buffers, Oracle's SGA, the segments of a shared cache). \
+         Leave room for what each process needs besides.",
+        &[
+            "ipcs -m",
+            "grep -E 'Pss_Shmem|Shared_Dirty' /proc/PID/smaps_rollup",
+        ],
+        "A smaller cache makes the program slower.",
+    )
+}
+
+fn fewer_workers() -> Remedy {
+    remedy(
+        "fewer-workers",
+        "Run fewer of them at a time, or give each less",
+        "The number of workers times what one needs at its largest has to fit: pool sizes (php-fpm's pm.max_children, gunicorn's and \
+         Apache's workers), the parallelism of a build (make -j, ninja -j, bazel --jobs) or of a test run.",
+        &["ps -eo rss,pid,comm,args --sort=-rss | head -30"],
+        "Less is done at the same time.",
+    )
+}
+
+fn find_unaccounted() -> Remedy {
+    remedy(
+        "find-unaccounted-memory",
+        "Find who holds the memory that nothing counts",
+        "Look now and an hour later, and at what the modules in the list are. ZFS gives its cache back too slowly for the OOM killer: \
+         zfs_arc_max bounds it. page_owner=on at boot names every holder, at a price.",
+        &[
+            "grep -E 'MemTotal|MemAvailable|VmallocUsed|Percpu|CmaTotal|CmaFree|Hugetlb' /proc/meminfo",
+            "grep -E '^(size|c_max) ' /proc/spl/kstat/zfs/arcstats",
+            "lsmod; zramctl; grep -H . /sys/kernel/debug/dri/*/amdgpu_vram_mm 2>/dev/null | tail -3",
+            "sudo sort -rn /sys/kernel/debug/page_owner_stacks/show_stacks 2>/dev/null | head",
+        ],
+        "None: these only look.",
+    )
 }
 
 /// Most of the split is anonymous memory in small or huge pages.

@@ -236,3 +236,67 @@ fn of_memory_and_swap_the_limit_that_was_hit_is_raised_and_not_the_other_lowered
         "{summary}"
     );
 }
+
+/// docker wants memory and swap together: what was allowed of swap is not taken away.
+#[test]
+fn a_raised_limit_of_docker_keeps_the_swap() {
+    let command = |swap_kib: Option<u64>, memsw_kib: Option<u64>| {
+        let mut report = container_v2(&[("anon", 60 << 20)]);
+        let memcg = report.memcg.as_mut().unwrap();
+        let path: smol_str::SmolStr = format!("/system.slice/docker-{ID}.scope").into();
+        (memcg.path, memcg.victim_path) = (Some(path.clone()), Some(path));
+        (memcg.swap.limit_kib, memcg.memsw.limit_kib) = (swap_kib, memsw_kib);
+        let remedies = judged(&report).remedies;
+        let raise = remedies
+            .into_iter()
+            .find(|remedy| remedy.code == "raise-limit");
+        raise.unwrap().commands[0].clone()
+    };
+    let told =
+        |memory_swap: &str| format!("docker update --memory 80m --memory-swap {memory_swap} {ID}");
+    assert_eq!(command(Some(0), None), told("80m"));
+    assert_eq!(command(Some(524_288), None), told("592m"));
+    assert_eq!(command(Some(9_007_199_254_740_988), None), told("-1"));
+    assert_eq!(command(None, Some(131_072)), told("144m"));
+}
+
+/// A charge that finds nobody to kill tries again for ever.
+#[test]
+fn who_may_not_be_killed_is_ended_by_hand() {
+    let mut report = container_v2(&[("anon", 60 << 20)]);
+    assert!(!codes(&report).contains(&"end-it-by-hand"));
+    report.victims.clear();
+    let line = add_line(
+        &mut report,
+        "Memory cgroup out of memory and no killable processes...",
+    );
+    report.outcomes.push((Outcome::NoKillableProcesses, line));
+    assert_eq!(codes(&report)[0], "end-it-by-hand");
+}
+
+/// The kernel names the binding itself: more limits for others are no cure, whatever else the report lost.
+#[test]
+fn a_bound_task_is_given_more_nodes() {
+    let mut report = machine();
+    report.system = None;
+    report.memcg = None;
+    for scope in [Scope::Cpuset, Scope::Mempolicy] {
+        report.scope = Some(scope);
+        let codes = codes(&report);
+        assert!(
+            codes.contains(&"widen-nodes") && !codes.contains(&"bound-the-large-ones"),
+            "{codes:?}"
+        );
+    }
+}
+
+/// Where huge pages are not most of it, the limit comes first.
+#[test]
+fn some_huge_pages_are_not_the_first_thing_to_change() {
+    let codes = codes(&container_v2(&[("anon", 60 << 20), ("anon_thp", 14 << 20)]));
+    let place = |wanted: &str| codes.iter().position(|code| *code == wanted);
+    assert!(
+        place("raise-limit") < place("transparent-huge-pages-madvise"),
+        "{codes:?}"
+    );
+}

@@ -47,6 +47,22 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         order: None,
         oom_score_adj: None,
     };
+    // For a while in linux-next the fields stood in another order (mm/oom_kill.c, 4.4-rc).
+    let mut reordered = cursor;
+    if reordered.eat(b"order=") && reordered.until(b" gfp_mask=").is_some_and(is_of_fields) {
+        let mut fields = cursor;
+        header.order = fields
+            .until(b"order=")
+            .and_then(|_| i32::try_from(fields.signed()?).ok());
+        header.oom_score_adj = fields
+            .until(b" oom_score_adj=")
+            .and_then(|_| i32::try_from(fields.signed()?).ok());
+        cursor = Cursor(
+            cursor
+                .0
+                .get(cursor.0.len() - reordered.0.len() - b"gfp_mask=".len()..)?,
+        );
+    }
     // A source's format string is no header.
     if !cursor.eat(b"gfp_mask=") || cursor.peek() == Some(b'%') {
         return None;
@@ -75,10 +91,18 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         let value = value.strip_suffix(b",").unwrap_or(value);
         header.nodemask = Some(value).filter(|value| *value != b"(null)");
     }
-    header.order = field(b"order=").and_then(|mut at| i32::try_from(at.signed()?).ok());
-    header.oom_score_adj =
-        field(b"oom_score_adj=").and_then(|mut at| i32::try_from(at.signed()?).ok());
+    let signed = |name| field(name).and_then(|mut at| i32::try_from(at.signed()?).ok());
+    header.order = header.order.or_else(|| signed(b"order="));
+    header.oom_score_adj = header.oom_score_adj.or_else(|| signed(b"oom_score_adj="));
     Some(KernelLine::Header(header))
+}
+
+/// Whether only short fields stand there.
+fn is_of_fields(text: &[u8]) -> bool {
+    let is_of_field = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'=' | b',' | b' ' | b'-')
+    };
+    text.len() < 40 && text.iter().all(is_of_field)
 }
 
 /// `COMM cpuset=NAME mems_allowed=0-1` (cpuset_print_current_mems_allowed, 3.10 to 4.20).

@@ -17,6 +17,8 @@ pub(super) struct Checked<'a> {
     pub(super) allowed_node: bool,
     /// Free memory that the allocation could take, KiB.
     pub(super) free_kib: u64,
+    /// Free memory set aside for devices (CMA), KiB: not counted in `free_kib`.
+    pub(super) cma_kib: u64,
     /// The `high` watermark (`min` when that is not printed), KiB. The last try before the killer goes against `high`:
     /// `__alloc_pages_may_oom`, mm/page_alloc.c.
     pub(super) watermark_kib: u64,
@@ -34,6 +36,11 @@ impl Checked<'_> {
         self.allowed_class && self.allowed_node
     }
 
+    /// Memory is free here, and the allocation's flags do not allow it.
+    pub(super) fn is_of_no_use(&self) -> bool {
+        self.allowed_node && !self.allowed_class && !self.is_short()
+    }
+
     /// At or below what has to stay free.
     pub(super) fn is_short(&self) -> bool {
         self.free_kib <= self.watermark_kib.saturating_add(self.reserve_kib)
@@ -44,8 +51,12 @@ impl Checked<'_> {
             0 => String::new(),
             kib => format!(" + reserve {}", human(kib)),
         };
+        let cma = match self.cma_kib {
+            0 => String::new(),
+            kib => format!(" (besides {} of CMA)", human(kib)),
+        };
         format!(
-            "node {} {}: free {}, must stay free {}{reserve}",
+            "node {} {}: free {}{cma}, must stay free {}{reserve}",
             self.zone.node,
             self.zone.name,
             human(self.free_kib),
@@ -106,11 +117,12 @@ pub(super) fn check<'a>(
         .filter_map(|zone| {
             let own = TYPES.iter().position(|name| *name == zone.name)?;
             let get = |name: &str| zone.fields_kib.get(name).unwrap_or(0);
-            let cma = if movable { 0 } else { get("free_cma") };
+            // The last try does without it, whatever is asked for: `__alloc_pages_may_oom` gives no ALLOC_CMA.
+            let cma_kib = get("free_cma");
             let free_kib = zone
                 .fields_kib
                 .get("free")?
-                .saturating_sub(cma)
+                .saturating_sub(cma_kib)
                 .saturating_sub(get("reserved_highatomic"));
             let usable = |types: &str| {
                 types.is_empty()
@@ -133,6 +145,7 @@ pub(super) fn check<'a>(
                 allowed_class: own <= class,
                 allowed_node: allowed(mems, zone.node) && allowed(nodemask, zone.node),
                 free_kib,
+                cma_kib,
                 watermark_kib,
                 reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
                 has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
