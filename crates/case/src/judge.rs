@@ -123,6 +123,10 @@ fn confidence(scene: &Scene<'_>, killer: Killer) -> Confidence {
     if only_announced || (report.victims.is_empty() && !nobody_was_killed) {
         confidence = confidence.min(Confidence::Probable);
     }
+    // `Out of memory: Killed process` alone says that it was no cgroup's limit, and no more.
+    if killer == Killer::KernelGlobal && scene.is_kill_line_alone() {
+        confidence = confidence.min(Confidence::Probable);
+    }
     // Whoever refused a page fault, it was not a lack of memory.
     if killer == Killer::KernelGlobal
         && scene.is_page_fault()

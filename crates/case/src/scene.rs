@@ -223,6 +223,12 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// Nothing is left of the report but its kill.
+    pub(crate) fn is_kill_line_alone(&self) -> bool {
+        let report = self.report;
+        report.trigger.is_none() && report.system.is_none() && report.constraint_line.is_none()
+    }
+
     /// The line that says that whoever asked for memory was to die, whatever others held: sysctl
     /// vm.oom_kill_allocating_task.
     pub(crate) fn allocating_task_line(&self) -> Option<LineIndex> {

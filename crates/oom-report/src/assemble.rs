@@ -8,6 +8,7 @@ mod aftermath;
 mod announced;
 mod aside;
 mod boots;
+mod picked;
 mod settle;
 mod tangle;
 
@@ -19,7 +20,7 @@ use crate::draft::{BACK_US, Draft, Stage, Taken};
 use crate::frame::{Frame, Origin};
 use crate::kernel::kill::{Cause, Killed};
 use crate::kernel::{self, KernelLine};
-use crate::report::{OomReport, Victim};
+use crate::report::{OomReport, Outcome, Victim};
 use crate::time::Assumptions;
 use announced::Remembered;
 use boots::Boots;
@@ -115,11 +116,26 @@ impl Assembler {
             return self.begin_boot(frame);
         }
         self.give_up_stale(&line, frame);
+        if self.stands_twice(&line, frame) {
+            return;
+        }
         if self.is_aside(&line) {
             return self.grow_impatient();
         }
         match &line {
-            KernelLine::Header(_) => self.begin(&line, frame, number, cut),
+            KernelLine::Header(_) => {
+                self.conclude_panicked(frame);
+                self.begin(&line, frame, number, cut);
+            }
+            KernelLine::Outcome(Outcome::Panic | Outcome::Deadlocked) => {
+                self.conclude_panicked(frame);
+                self.body(&line, frame, number, cut);
+            }
+            KernelLine::Constraint(constraint) if self.explains_kill(constraint, frame, number) => {
+            }
+            KernelLine::Killed(killed) if killed.bare && !self.awaits_child(frame) => {
+                self.grow_impatient();
+            }
             KernelLine::Killed(killed) => self.killed(killed, frame, number),
             KernelLine::Announce(announce) => self.announced(announce, frame, number),
             KernelLine::Sharing { pid, comm } => {
@@ -399,8 +415,10 @@ impl Assembler {
                     _ => {
                         !draft.contradicts(killed.cause)
                             && !draft.spares_all()
-                            && (!strict || draft.may_end_with(killed))
-                            && (chosen || known)
+                            && (!strict
+                                || draft.may_end_with(killed)
+                                || draft.is_header_right_before(number))
+                            && (chosen || known || draft.chose_thread_of(killed))
                             && (!announced || known || killed.cause == Cause::Unsaid)
                     }
                 }

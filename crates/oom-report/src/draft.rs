@@ -175,7 +175,8 @@ impl Draft {
     /// Whether nothing but the clock tells a line with this framing from this report's.
     pub(crate) fn same_writer(&self, frame: &Frame<'_>) -> bool {
         let same = |ours: &Option<SmolStr>, theirs: Option<&[u8]>| match (ours, theirs) {
-            (Some(ours), Some(theirs)) => ours.as_bytes() == theirs,
+            // What is not UTF-8 is kept otherwise than it was printed.
+            (Some(ours), Some(theirs)) => ours.as_bytes() == theirs || *ours == text(theirs),
             _ => true,
         };
         frame.believed() == self.origin
@@ -191,6 +192,12 @@ impl Draft {
             && self.origin != Origin::Kernel
             && !frame.framed
             && frame.text.starts_with(b"  ")
+    }
+
+    /// The latest line that belongs here.
+    pub(crate) fn last_text(&self) -> Option<&str> {
+        let last = u32::try_from(self.report.text.len()).ok()?.checked_sub(1)?;
+        Some(self.report.text.get(last)?.1)
     }
 
     /// Keeps the line's text and notes that the report went on.

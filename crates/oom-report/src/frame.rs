@@ -104,6 +104,20 @@ pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Op
     Some(frame)
 }
 
+/// A column of a CSV or a string of a list: what stands behind the closing quote is not the line's.
+fn within_quotes<'a>(prefix: &[u8], rest: &'a [u8]) -> &'a [u8] {
+    let is_quote = |last: &&u8| matches!(**last, b'"' | b'\'' | b'`');
+    let Some(quote) = prefix.last().filter(is_quote) else {
+        return rest;
+    };
+    let closes = |at: &usize| {
+        let after = rest.get(at + 1..).unwrap_or_default();
+        after.trim_ascii().is_empty() || after.starts_with(b",")
+    };
+    let end = memchr::memchr_iter(*quote, rest).find(closes);
+    rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest)
+}
+
 /// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the
 /// same file, learned by [`embedded`].
 pub(crate) fn frame<'a>(
@@ -131,7 +145,7 @@ pub(crate) fn frame<'a>(
                 cut: !whole,
                 ..Frame::bare(value)
             },
-            None => Frame::bare(rest),
+            None => Frame::bare(within_quotes(prefix, rest)),
         };
         frame.framed = true;
         frame.cap = Origin::KernelTag;

@@ -83,11 +83,11 @@ impl KernelLine<'_> {
             | Self::TableHeader(_)
             | Self::Constraint(_)
             | Self::Announce(_)
-            | Self::Killed(_)
             | Self::Sharing { .. }
             | Self::Reaped(_)
             | Self::ReapFailed { .. }
             | Self::TaskIn { .. } => true,
+            Self::Killed(killed) => !killed.bare,
             Self::Outcome(outcome) => {
                 matches!(outcome, Outcome::NoKillableProcesses | Outcome::Panic)
             }

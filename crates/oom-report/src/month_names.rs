@@ -17,6 +17,14 @@ pub fn month(name: &[u8]) -> Option<u8> {
     {
         return u8::try_from(at + 1).ok();
     }
+    // January in most languages of Europe, whatever else it means in one; and Polish for April.
+    let short = name.strip_suffix(b".").unwrap_or(name);
+    if short.eq_ignore_ascii_case(b"jan") {
+        return Some(1);
+    }
+    if short.eq_ignore_ascii_case(b"kwi") {
+        return Some(4);
+    }
     let name = std::str::from_utf8(name.strip_suffix(b".").unwrap_or(name)).ok()?;
     // Chinese, Japanese and Korean number their months.
     let number = name

@@ -51,6 +51,8 @@ pub struct Scanner {
     assembler: Assembler,
     scratch: Scratch,
     prefix: Option<Vec<u8>>,
+    /// See [`markup::decoration`].
+    decoration: Vec<u8>,
     wrapping: Wrapping,
     /// The last line read may be broken, and its next piece has not come yet.
     waits: bool,
@@ -85,6 +87,7 @@ impl Scanner {
             assembler,
             scratch: Scratch::default(),
             prefix: None,
+            decoration: Vec::new(),
             wrapping: Wrapping::default(),
             waits: false,
             exported: None,
@@ -454,6 +457,12 @@ impl Scanner {
         } else {
             line
         };
+        if let Some(found) = markup::decoration(line) {
+            self.decoration.clear();
+            self.decoration.extend(found);
+        }
+        let line = line.strip_suffix(&*self.decoration).unwrap_or(line);
+        let line = markup::without_tags(line);
         let (line, cut) = match cut_mark(line) {
             Some(shown) => (shown, true),
             None => (line, cut),

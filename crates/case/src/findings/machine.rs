@@ -101,7 +101,12 @@ fn checked<'a>(scene: &Scene<'a>) -> Option<Vec<Checked<'a>>> {
         return None;
     }
     let system = scene.report.system.as_ref()?;
-    let checked = check(system, scene.report.trigger.as_ref(), scene.page_kib?);
+    let checked = check(
+        system,
+        scene.report.trigger.as_ref(),
+        scene.report.kernel,
+        scene.page_kib?,
+    );
     // Without a zone that the allocation may use (its line is lost) only one that it may not use can tell.
     checked
         .iter()
@@ -322,13 +327,23 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
             "memory-fragmented",
             Severity::Critical,
             format!(
-                "{} was free, but no block of {} in one piece (order {order})",
+                "{} was free, but {} of {} in one piece (order {order})",
                 human(free),
+                match in_reach()
+                    .any(|zone| zone.largest_block_kib.is_some_and(|kib| kib >= wanted_kib))
+                {
+                    true => "too few blocks",
+                    false => "no block",
+                },
                 human(wanted_kib)
             ),
             format!(
                 "The allocation needs contiguous memory. {told}. {}.",
                 match in_reach().filter_map(|zone| zone.largest_block_kib).max() {
+                    Some(largest) if largest >= wanted_kib => format!(
+                        "The largest free block was {}, but kernels before 4.4 want a part of the watermark free in blocks as large",
+                        human(largest)
+                    ),
                     Some(largest) =>
                         format!("The largest usable free block was {}", human(largest)),
                     None => "No free list shows a usable block".into(),

@@ -104,7 +104,11 @@ pub(super) fn ruled_out(scene: &Scene<'_>, killer: Killer) -> Vec<RuledOut> {
                 evidence: kill(),
             });
         }
-        if killer != Killer::KernelSysrq {
+        // Before 4.3 only the call trace shows that it was asked for; `oom-kill:` came with 5.0.
+        let would_show = report.kernel.is_some_and(|kernel| kernel.at_least(4, 3))
+            || report.constraint_line.is_some()
+            || scene.is_memcg();
+        if killer != Killer::KernelSysrq && would_show {
             let because = format!(
                 "A person's kill leaves no such line, and this was not asked for with sysrq-f{condition}."
             );

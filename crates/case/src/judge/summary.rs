@@ -194,6 +194,9 @@ fn lack(scene: &Scene<'_>, shortage: Option<Shortage>) -> &'static str {
         None if scene.is_page_fault() => {
             "because a page fault was refused memory; whether the machine had none or a limit refused it, the log does not say"
         }
+        None if scene.is_kill_line_alone() => {
+            "because the machine, or the part of it that the task may use, ran out of memory"
+        }
         None if order(scene) > 0 => {
             "because an allocation of several contiguous pages failed; whether memory was out or in pieces, the log does not say"
         }

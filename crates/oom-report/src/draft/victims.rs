@@ -77,6 +77,27 @@ impl Draft {
         }
     }
 
+    /// Whether all there is of it is a header on the line before that one: lines picked out by their words. No report has
+    /// them one behind the other.
+    pub(crate) fn is_header_right_before(&self, number: u64) -> bool {
+        self.stage == Stage::Header
+            && self.report.text.len() == 1
+            && self
+                .report
+                .text
+                .last_line()
+                .is_some_and(|last| number.saturating_sub(last) <= 2)
+    }
+
+    /// Whether the `oom-kill:` line names a thread of the process that this kill line names: one that was exiting gives
+    /// its place to another (`find_lock_task_mm`, mm/oom_kill.c).
+    pub(crate) fn chose_thread_of(&self, killed: &Killed<'_>) -> bool {
+        self.chosen_only().is_some_and(|chosen| {
+            let listed = self.report.tasks.iter().any(|task| task.pid == chosen.pid);
+            chosen.comm.as_bytes() == killed.comm && !listed
+        })
+    }
+
     /// Whether the kernel said that it kills nobody.
     pub(crate) fn spares_all(&self) -> bool {
         self.report

@@ -40,6 +40,12 @@ const MESSAGE: &[&str] = &[
     "line",
     "body",
     "textPayload",
+    "short_message",
+    "full_message",
+    "SyslogMessage",
+    "Message",
+    "_msg",
+    "_raw",
 ];
 /// Keys under which collectors put the object that they were given.
 const NESTED: &[&str] = &[
@@ -48,6 +54,10 @@ const NESTED: &[&str] = &[
     "log_processed",
     "fields",
     "journal",
+    "content",
+    "attributes",
+    "body",
+    "result",
 ];
 const HOST: &[&str] = &[
     "_HOSTNAME",
@@ -56,6 +66,11 @@ const HOST: &[&str] = &[
     "nodename",
     "node",
     "node_name",
+    "host.name",
+    "HOST",
+    "HostName",
+    "Computer",
+    "sysloghost",
 ];
 const PROGRAM: &[&str] = &[
     "SYSLOG_IDENTIFIER",
@@ -105,6 +120,10 @@ const TIME: &[&str] = &[
     "ts",
     "date",
     "datetime",
+    "TimeGenerated",
+    "timereported",
+    "ISODATE",
+    "_time",
     "_SOURCE_REALTIME_TIMESTAMP",
 ];
 
@@ -218,6 +237,13 @@ impl Fields {
             return found;
         };
         self.message = message;
+        // A daemon's own space before the kernel's stamp.
+        let unspaced = self.message.trim_ascii_start();
+        if unspaced.len() < self.message.len()
+            && super::stamp::boot(&mut Cursor(unspaced)).is_some()
+        {
+            self.message = unspaced.to_vec();
+        }
         while self
             .message
             .last()
@@ -233,6 +259,8 @@ impl Fields {
         self.host = HOST
             .iter()
             .find_map(|key| text_of(key))
+            // Elastic's collectors: `{"host":{"name":"node-1"}}`.
+            .or_else(|| object.get("host")?.get("name")?.as_str())
             .map(|host| host.as_bytes().to_vec());
         self.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
         self.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")

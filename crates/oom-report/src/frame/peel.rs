@@ -47,8 +47,12 @@ fn outer(frame: &mut Frame<'_>) -> Option<Next> {
             if let Some((time, comma)) = stamp::iso(&mut cursor) {
                 return after_iso(frame, cursor, time, comma);
             }
-            let time = stamp::unix(&mut cursor)?;
-            frame.time = time;
+            if let Some(time) = stamp::unix(&mut cursor) {
+                frame.time = time;
+                return host_and_tag(frame, cursor);
+            }
+            // Chinese, Japanese and Korean number their months.
+            frame.time = stamp::rfc3164(&mut cursor)?;
             host_and_tag(frame, cursor)
         }
         b'<' => priority(frame),
@@ -246,8 +250,24 @@ fn after_iso<'a>(
         frame.text = labelled.0;
         return Some(Next::Outer);
     }
-    if cursor.peek() == Some(b'[') || cursor.peek() == Some(b'<') || cursor.peek() == Some(b'{') {
+    // The reason of an event that kubectl lists behind its time.
+    let mut reason = cursor;
+    reason.spaces();
+    if reason.eat(b"OOMKilling ") {
+        reason.spaces();
+        frame.text = reason.0;
+        return Some(Next::Done);
+    }
+    // A collector's stamp before the whole line of a syslog.
+    if stamp::rfc3164(&mut cursor.clone()).is_some() {
         return Some(Next::Outer);
+    }
+    if cursor.peek() == Some(b'[') || cursor.peek() == Some(b'<') || cursor.peek() == Some(b'{') {
+        let is_host = cursor.peek() == Some(b'[') && host_name(&mut cursor.clone()).is_some();
+        return match is_host {
+            true => host_and_tag(frame, cursor),
+            false => Some(Next::Outer),
+        };
     }
     let next = host_and_tag(frame, cursor).or(Some(Next::Done));
     if frame.origin == Origin::Unverified
@@ -357,7 +377,8 @@ fn facility_and_level(cursor: &mut Cursor<'_>) {
         return;
     }
     let level = ahead.take_while(|byte| byte.is_ascii_lowercase());
-    if LEVELS.contains(&level) && ahead.eat(b" ") {
+    // socklog ends it with a colon, and has no tag.
+    if LEVELS.contains(&level) && (ahead.eat(b" ") || ahead.eat(b": ")) {
         *cursor = ahead;
     }
 }
@@ -451,16 +472,12 @@ type HostTag<'a> = (&'a [u8], &'a [u8], bool, &'a [u8]);
 
 /// Splits `host tag[pid]: rest`; says whether there was a pid.
 fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
-    let host = cursor.take_while(is_of_host);
-    // A word that ends with a colon is itself a tag.
-    if host.is_empty() || host.ends_with(b":") {
-        return None;
-    }
+    let host = host_name(&mut cursor)?;
     cursor.need(b" ")?;
     cursor.spaces();
     facility_and_level(&mut cursor);
     let tag = cursor.take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'[' | b':'));
-    if tag.is_empty() {
+    if tag.is_empty() || is_of_report(host, tag) {
         return None;
     }
     let mut has_pid = false;
@@ -474,6 +491,41 @@ fn split_host_tag(mut cursor: Cursor<'_>) -> Option<HostTag<'_>> {
     cursor.need(b":")?;
     cursor.eat(b" ");
     Some((host, tag, has_pid, cursor.0))
+}
+
+/// A host's name; `None` for a word that ends with a colon, which is a tag, and for what has one inside and is no IPv6
+/// address: that is the kernel's (`active_anon:24 inactive_anon:0`). A chain of relays is given as `10.0.0.7/node-1`.
+fn host_name<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let is_of_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%');
+    let mut ahead = *cursor;
+    if ahead.eat(b"[") {
+        let address = ahead.take_while(|byte| byte != b']' && byte != b' ');
+        ahead.need(b"]")?;
+        if !address.contains(&b':') || !address.iter().all(is_of_address) {
+            return None;
+        }
+        *cursor = ahead;
+        return Some(address);
+    }
+    let host = cursor.take_while(|byte| is_of_host(byte) || byte == b'/');
+    if host.is_empty() || host.starts_with(b"/") || host.ends_with(b":") {
+        return None;
+    }
+    (!host.contains(&b':') || host.iter().all(is_of_address)).then_some(host)
+}
+
+/// Whether what looks like a host and a tag is the start of one of a report's own lines, behind a stamp that stands alone
+/// (`kubectl logs --timestamps`, a build's log).
+fn is_of_report(host: &[u8], tag: &[u8]) -> bool {
+    match host {
+        b"Hardware" => tag == b"name",
+        b"Call" => tag == b"Trace" || tag == b"trace",
+        b"DMA" | b"DMA32" | b"Normal" | b"HighMem" | b"Movable" => {
+            tag == b"free" || tag == b"per-cpu"
+        }
+        b"CPU" => tag.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 /// What a host's name is made of, or what people put in place of it before they publish a log: `<host>`, `***`,
@@ -505,6 +557,11 @@ fn kernel_stamp(frame: &mut Frame<'_>) {
     let mut cursor = Cursor(frame.text);
     if cursor.eat(b"kernel: ") {
         frame.text = cursor.0;
+    }
+    // Some daemons leave a space of their own before it.
+    let mut stamped = cursor;
+    if stamped.spaces() > 0 && stamp::boot(&mut stamped.clone()).is_some() {
+        cursor = stamped;
     }
     if let Some(boot_us) = stamp::boot(&mut cursor) {
         frame.boot_us = Some(boot_us);

@@ -4,7 +4,23 @@ use crate::cursor::Cursor;
 use crate::month_names::month;
 use crate::time::RawTime;
 
-/// `[  123.456789]` -> microseconds.
+/// Takes what dmesg and journalctl put behind a stamp to show the time since the line before: ` <    0.000214>`.
+fn since_last(cursor: &mut Cursor<'_>) {
+    let mut ahead = *cursor;
+    ahead.spaces();
+    if ahead.eat(b"<") {
+        ahead.spaces();
+        ahead.take_while(|byte| byte.is_ascii_digit() || byte == b'.');
+        ahead.spaces();
+        if !ahead.eat(b">") {
+            return;
+        }
+        ahead.spaces();
+    }
+    *cursor = ahead;
+}
+
+/// `[  123.456789]` -> microseconds; `[  123.456789 <    0.000214>]` (`dmesg -d`, `journalctl -o short-delta`), too.
 pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
     let mut ahead = *cursor;
     ahead.need(b"[")?;
@@ -16,6 +32,9 @@ pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
     let width = before - ahead.0.len();
     if !(3..=9).contains(&width) {
         return None;
+    }
+    if ahead.peek() == Some(b' ') {
+        since_last(&mut ahead);
     }
     ahead.need(b"]")?;
     *cursor = ahead;
@@ -36,7 +55,11 @@ pub(super) fn relative(cursor: &mut Cursor<'_>) -> Option<RawTime> {
         ahead.need(b".")?;
         ahead.number()?;
     } else {
-        let name = ahead.take_while(|byte| !byte.is_ascii_digit() && byte != b' ' && byte != b']');
+        // `Mar22`, `3月 22`
+        let numbered = ahead.peek().is_some_and(|byte| byte.is_ascii_digit());
+        let name = ahead.take_while(|byte| {
+            (numbered || !byte.is_ascii_digit()) && byte != b' ' && byte != b']'
+        });
         let month = month(name)?;
         ahead.spaces();
         let day = ahead.number()?;
@@ -161,7 +184,11 @@ fn offset(cursor: &mut Cursor<'_>) -> Option<i32> {
     };
     let hours = ahead.digits(2)?;
     ahead.eat(b":");
-    let minutes = ahead.digits(2)?;
+    // Zones without a name are printed as `+03`.
+    let minutes = match ahead.peek() {
+        None | Some(b' ') => 0,
+        _ => ahead.digits(2)?,
+    };
     *cursor = ahead;
     i32::try_from(hours * 3600 + minutes * 60)
         .ok()
@@ -226,10 +253,20 @@ pub(super) fn ctime(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     ahead.need(b"[")?;
     let end = memchr::memchr(b']', ahead.0.get(..64.min(ahead.0.len()))?)?;
     let (inside, rest) = ahead.0.split_at_checked(end)?;
+    // Before the bracket's end, the time since the line before (`dmesg -T -d`).
+    let delta = memchr::memchr(b'<', inside).filter(|_| inside.ends_with(b">"));
+    let inside = inside
+        .get(..delta.unwrap_or(inside.len()))?
+        .trim_ascii_end();
     // Every locale ends with the time and the year.
     let (head, year) = inside.split_at_checked(inside.len().checked_sub(4)?)?;
     let year = Cursor(year).digits(4)?;
     let head = head.strip_suffix(b" ")?;
+    // crash's `log -T` has the zone between them.
+    let (head, offset_s) = match head.strip_suffix(b" UTC").or(head.strip_suffix(b" GMT")) {
+        Some(head) => (head, Some(0)),
+        None => (head, None),
+    };
     let (names, time) = head.split_at_checked(head.len().checked_sub(8)?)?;
     let (hour, minute, second, nanosecond) = clock(&mut Cursor(time))?;
     let mut day = None;
@@ -258,7 +295,7 @@ pub(super) fn ctime(cursor: &mut Cursor<'_>) -> Option<RawTime> {
             minute,
             second,
             nanosecond,
-            offset_s: None,
+            offset_s,
         },
         _ => RawTime::None,
     };

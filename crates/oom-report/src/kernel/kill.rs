@@ -57,6 +57,8 @@ pub(crate) struct Killed<'a> {
     pub(crate) oom_score_adj: Option<i32>,
     /// The line ends before its last field.
     pub(crate) cut: bool,
+    /// Nothing but the process: no sizes, and no words of the kernel's before it.
+    pub(crate) bare: bool,
 }
 
 impl Killed<'_> {
@@ -298,16 +300,19 @@ fn read_killed(cursor: Cursor<'_>, cause: Cause, cut: bool) -> Option<KernelLine
                 (pid, comm, uid)
             }
             None => {
-                // Without sizes and without the kernel's own words before it, this is anybody's sentence.
-                if cause == Cause::Unsaid && !cut {
-                    return None;
-                }
                 rest = cursor;
                 let (pid, comm) = read_process_alone(&mut rest)?;
                 if cut && comm.is_empty() {
                     return None;
                 }
+                // Without sizes and without the kernel's own words before it, this is anybody's sentence, but 2.6's of the
+                // process that it announced or of a child of that.
+                let bare = cause == Cause::Unsaid && !cut;
+                if bare && !rest.0.trim_ascii().is_empty() {
+                    return None;
+                }
                 let killed = Killed {
+                    bare,
                     // 2.4 and early 2.6 print no sizes, and a full stop.
                     cut: cut || rest.0.trim_ascii_end() != b".",
                     ..nothing(pid, comm, cause)
@@ -354,6 +359,7 @@ fn nothing<'a>(pid: u32, comm: &'a [u8], cause: Cause) -> Killed<'a> {
         pgtables_kib: None,
         oom_score_adj: None,
         cut: false,
+        bare: false,
     }
 }
 

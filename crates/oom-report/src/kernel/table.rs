@@ -152,7 +152,12 @@ impl Columns {
         }
         // Exactly one space before the name, which may begin with spaces of its own.
         cursor.need(b" ")?;
-        task.comm = text(cursor.0);
+        // Padding of a screen or a web page: no name ends with two spaces.
+        let name = match cursor.0.ends_with(b"  ") {
+            true => cursor.0.trim_ascii_end(),
+            false => cursor.0,
+        };
+        task.comm = text(name);
         Some(task)
     }
 

@@ -14,7 +14,9 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     let escaped = is_escaped(line);
     // `\xa0` in UTF-8, where a stamp's bracket stands: not in a name at the end of the line.
     let hard_spaces = line.starts_with("\u{a0}".as_bytes())
-        || memchr::memmem::find(line, "]\u{a0}".as_bytes()).is_some();
+        || ["[\u{a0}", "]\u{a0}", ":\u{a0}", "process\u{a0}"]
+            .iter()
+            .any(|sign| memchr::memmem::find(line, sign.as_bytes()).is_some());
     if !(coloured || escaped || hard_spaces) {
         return false;
     }
@@ -55,6 +57,41 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
         rest = after;
     }
     true
+}
+
+/// What stands behind the kernel's text at the end of a report's first line, and so behind its others: the frame of a
+/// table, `cat -A`'s `$`. `None` for a line that is no report's first.
+pub(super) fn decoration(line: &[u8]) -> Option<&[u8]> {
+    const LAST_FIELD: &[u8] = b"oom_score_adj=";
+    let invoked = crate::cursor::find(line, b" invoked oom-killer: gfp_mask=")?;
+    let field = crate::cursor::rfind(line, LAST_FIELD).filter(|at| *at > invoked)?;
+    let number = line.get(field + LAST_FIELD.len()..)?;
+    let digits = number.strip_prefix(b"-").unwrap_or(number);
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
+    let behind = digits.get(end.unwrap_or(digits.len())..)?;
+    // Quotation marks and brackets belong to what stands before the text; a lone `>` is where a pager cut the line.
+    let is_mark = |byte: &u8| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b'|' | b'$' | b'`' | b'\\' | b'^' | b'*'
+        )
+    };
+    let decorates = behind.len() <= 8 && behind.iter().all(is_mark) && end != Some(0);
+    Some(if decorates { behind } else { b"" })
+}
+
+/// The line without the tags that a page's source has at its end.
+pub(super) fn without_tags(line: &[u8]) -> &[u8] {
+    const TAGS: [&[u8]; 9] = [
+        b"<br>", b"<br/>", b"<br />", b"</p>", b"</span>", b"</div>", b"</li>", b"</td>", b"</pre>",
+    ];
+    let mut line = line;
+    while line.ends_with(b">")
+        && let Some(rest) = TAGS.iter().find_map(|tag| line.strip_suffix(*tag))
+    {
+        line = rest;
+    }
+    line
 }
 
 /// A log's first line without a byte order mark, or what is left of a character, a stamp (`[...]: text`) or a line's

@@ -1,5 +1,7 @@
 //! Every form of a log line, as a function from a kernel record to bytes.
 
+#[path = "line_forms/rarer.rs"]
+mod rarer;
 #[path = "line_forms/shipped.rs"]
 mod shipped;
 
@@ -359,8 +361,10 @@ const WRITTEN: &[Form] = &[
 ];
 
 /// Every form.
-pub(crate) static FORMS: LazyLock<Vec<&'static Form>> =
-    LazyLock::new(|| WRITTEN.iter().chain(shipped::SHIPPED).collect());
+pub(crate) static FORMS: LazyLock<Vec<&'static Form>> = LazyLock::new(|| {
+    let shipped = shipped::SHIPPED.iter().chain(rarer::RARER);
+    WRITTEN.iter().chain(shipped).collect()
+});
 
 /// A report in a form.
 pub(crate) fn wrap(form: &Form, records: &[(u64, String)]) -> Vec<u8> {

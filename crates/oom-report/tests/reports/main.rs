@@ -10,6 +10,7 @@ mod forms;
 mod hostile;
 mod line_forms;
 mod old_kernels;
+mod picked_out;
 mod properties;
 mod reported;
 mod short_lines;

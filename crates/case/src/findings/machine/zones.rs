@@ -1,5 +1,6 @@
 //! Each zone of the machine against one allocation: may it serve it, is it above its watermark, has it a block.
 
+use oom_report::kernel_version::KernelVersion;
 use oom_report::report::{SystemMemory, Trigger, Zone};
 
 use crate::node_list;
@@ -69,8 +70,10 @@ impl Checked<'_> {
 pub(super) fn check<'a>(
     system: &'a SystemMemory,
     trigger: Option<&Trigger>,
+    kernel: Option<KernelVersion>,
     page_kib: u64,
 ) -> Vec<Checked<'a>> {
+    let by_order = kernel.is_some_and(|kernel| !kernel.at_least(4, 4));
     let flags = trigger
         .map(|trigger| trigger.gfp_flags.as_slice())
         .unwrap_or_default();
@@ -140,6 +143,11 @@ pub(super) fn check<'a>(
             if watermark_kib > present_kib {
                 return None;
             }
+            let reserve_kib = reserve_pages(zone, own, class, &types).saturating_mul(page_kib);
+            let has_block = match by_order {
+                true => has_room_in_order(zone, order, free_kib, watermark_kib, reserve_kib),
+                false => blocks().any(|area| area.order >= order),
+            };
             Some(Checked {
                 zone,
                 allowed_class: own <= class,
@@ -147,12 +155,40 @@ pub(super) fn check<'a>(
                 free_kib,
                 cma_kib,
                 watermark_kib,
-                reserve_kib: reserve_pages(zone, own, class, &types).saturating_mul(page_kib),
-                has_block: zone.free_areas.is_empty() || blocks().any(|area| area.order >= order),
+                reserve_kib,
+                has_block: zone.free_areas.is_empty() || has_block,
                 largest_block_kib: blocks().map(|area| area.block_kib).max(),
             })
         })
         .collect()
+}
+
+/// Before 4.4 (97a16fc82a7c) a block was not enough: without all smaller ones, a part of the watermark had to be free,
+/// half of it for each order (`zone_watermark_ok`, mm/page_alloc.c).
+fn has_room_in_order(
+    zone: &Zone,
+    order: u32,
+    free_kib: u64,
+    watermark_kib: u64,
+    reserve_kib: u64,
+) -> bool {
+    let mut free_kib = free_kib;
+    let mut least_kib = watermark_kib;
+    if free_kib <= least_kib.saturating_add(reserve_kib) {
+        return false;
+    }
+    for below in 0..order {
+        let areas = zone.free_areas.iter().filter(|area| area.order == below);
+        let smaller_kib = areas
+            .map(|area| area.blocks.saturating_mul(area.block_kib))
+            .fold(0, u64::saturating_add);
+        free_kib = free_kib.saturating_sub(smaller_kib);
+        least_kib /= 2;
+        if free_kib <= least_kib {
+            return false;
+        }
+    }
+    true
 }
 
 /// What a zone keeps back from an allocation of this class. The list is by zone type as configured; user memory's
@@ -165,9 +201,10 @@ fn reserve_pages(zone: &Zone, own: usize, class: usize, types: &[usize]) -> u64 
     let largest = list.iter().copied().max().unwrap_or(0);
     match class {
         4.. => largest,
+        // Without CONFIG_HIGHMEM what could go there goes to Normal (`gfp_zone`, include/linux/gfp.h).
         _ => types
             .iter()
-            .position(|known| *known == class)
+            .rposition(|known| *known <= class)
             .and_then(|at| list.get(at).copied())
             .unwrap_or(0),
     }

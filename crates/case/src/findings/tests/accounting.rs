@@ -391,3 +391,81 @@ fn megabytes_that_were_spared_are_no_reason_beside_gigabytes() {
     assert!(!codes(&report).contains(&"oom-score-adj-spared"));
     assert!(!remedies(&incident).contains(&"review-oom-score-adj"));
 }
+
+/// Without CONFIG_HIGHMEM what asks for high memory is served from Normal, and the low zones are kept from it as from that.
+#[test]
+fn the_reserve_of_a_zone_holds_for_high_memory_too() {
+    let mut report = machine();
+    report.trigger.as_mut().unwrap().gfp_flags = vec!["GFP_HIGHUSER".into()];
+    let low = zone(&mut report, 0, "DMA", 728, 220, &[0, 146, 146, 146]);
+    report.system.as_mut().unwrap().zones = vec![low];
+    // 728 KiB against 220 and 146 pages.
+    fires(&report, "machine-out-of-memory");
+    is_silent(&report, "memory-was-free");
+}
+
+/// Before 4.4 one block was not enough: a part of the watermark had to be free in blocks as large.
+#[test]
+fn older_kernels_want_more_than_one_block() {
+    let mut report = machine();
+    report.trigger.as_mut().unwrap().order = Some(2);
+    let mut low = zone(&mut report, 0, "Normal", 467_728, 6_096, &[0; 4]);
+    // 928 KiB in blocks of 16 KiB and more, against a quarter of the watermark.
+    low.free_areas = vec![area(0, 4, 101_850), area(1, 8, 7_425), area(2, 16, 58)];
+    report.system.as_mut().unwrap().zones = vec![low];
+    report.kernel.as_mut().unwrap().major = 5;
+    fires(&report, "memory-was-free");
+    (
+        report.kernel.as_mut().unwrap().major,
+        report.kernel.as_mut().unwrap().minor,
+    ) = (3, 10);
+    let incident = fires(&report, "memory-fragmented");
+    assert!(incident.verdict.summary.contains("pieces too small"));
+}
+
+fn area(order: u32, block_kib: u64, blocks: u64) -> oom_report::report::FreeArea {
+    oom_report::report::FreeArea {
+        order,
+        block_kib,
+        blocks,
+        migrate_types: "UM".into(),
+    }
+}
+
+/// `Out of memory: Killed process` is printed for the machine, a cpuset and a memory policy alike.
+#[test]
+fn a_kill_line_alone_says_no_more_than_that_it_was_no_cgroup() {
+    let mut report = machine();
+    assert_eq!(judged(&report).verdict.confidence, Confidence::Certain);
+    (report.trigger, report.system, report.constraint_line) = (None, None, None);
+    let verdict = judged(&report).verdict;
+    assert_eq!(verdict.confidence, Confidence::Probable);
+    assert!(
+        verdict
+            .summary
+            .contains("or the part of it that the task may use"),
+        "{}",
+        verdict.summary
+    );
+}
+
+/// Only since 4.3 does the header show that sysrq-f asked.
+#[test]
+fn a_person_is_cleared_only_where_asking_would_show() {
+    let cleared = |report: &OomReport| {
+        let ruled_out = judged(report).verdict.ruled_out;
+        ruled_out
+            .iter()
+            .any(|item| item.killer == crate::incident::Killer::Person)
+    };
+    let mut report = machine();
+    report.constraint_line = None;
+    assert!(cleared(&report));
+    (
+        report.kernel.as_mut().unwrap().major,
+        report.kernel.as_mut().unwrap().minor,
+    ) = (3, 19);
+    assert!(!cleared(&report));
+    report.kernel = None;
+    assert!(!cleared(&report));
+}
