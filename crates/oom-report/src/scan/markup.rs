@@ -2,6 +2,10 @@
 //!
 //! Taken off only where the line shows that it is there: a name may hold any of it as well.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// Writes `line` without its markup `into`; says whether there was any.
 pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     if memchr::memchr3(0x1b, b'&', 0xc2, line).is_none() {
@@ -59,11 +63,15 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     true
 }
 
+/// Looked for in every line of a report.
+static INVOKED: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(b" invoked oom-killer: gfp_mask="));
+
 /// What stands behind the kernel's text at the end of a report's first line, and so behind its others: the frame of a
 /// table, `cat -A`'s `$`. `None` for a line that is no report's first.
 pub(super) fn decoration(line: &[u8]) -> Option<&[u8]> {
     const LAST_FIELD: &[u8] = b"oom_score_adj=";
-    let invoked = crate::cursor::find(line, b" invoked oom-killer: gfp_mask=")?;
+    let invoked = INVOKED.find(line)?;
     let field = crate::cursor::rfind(line, LAST_FIELD).filter(|at| *at > invoked)?;
     let number = line.get(field + LAST_FIELD.len()..)?;
     let digits = number.strip_prefix(b"-").unwrap_or(number);
