@@ -207,12 +207,9 @@ impl<'a> Scene<'a> {
     /// The log holds no more of this victim than that it was chosen. Before 5.1 the announced process could be spared for
     /// a child of it: `oom_kill_process`, mm/oom_kill.c.
     pub(crate) fn only_announced(&self, victim: &Victim) -> bool {
-        // The `oom-kill:` line chooses; it is printed before the kill.
-        let chosen = self.report.constraint_line.is_some()
-            && victim.lines.first().copied() == self.report.constraint_line;
-        victim.announced_only
-            || ((victim.score.is_some() || chosen && victim.reaped.is_none())
-                && self.report.missing.contains(&Missing::KillLine))
+        // Whom the reaper met was dead.
+        let met_the_reaper = victim.reaped.is_some() || victim.reap_failed;
+        victim.announced_only || !met_the_reaper && self.report.missing.contains(&Missing::KillLine)
     }
 
     /// The OOM killer was called because a page fault got no memory, whoever refused it (pagefault_out_of_memory,

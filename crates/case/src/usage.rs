@@ -90,6 +90,13 @@ impl UsageSplit {
         other.map_or(0, |part| part.kib)
     }
 
+    /// Of a machine, pages that reclaim leaves alone are on a list of their own, in no other part. A cgroup counts them by
+    /// kind as any others.
+    fn unevictable_part_kib(&self) -> Option<u64> {
+        self.unevictable_kib
+            .filter(|_| self.whole == Whole::Machine)
+    }
+
     /// What the kernel could still have taken back, had it tried longer: page cache and reclaimable slab.
     pub fn reclaimable_kib(&self) -> u64 {
         let kib = [self.file_kib, self.slab_reclaimable_kib];
@@ -120,6 +127,7 @@ impl UsageSplit {
                 self.slab_reclaimable_kib,
                 false,
             ),
+            ("unevictable", self.unevictable_part_kib(), true),
             ("socket buffers", self.sock_kib, true),
             ("huge page pool", self.hugetlb_pool_kib, true),
             ("free", self.free_kib, false),

@@ -73,6 +73,8 @@ pub(crate) struct Assembler {
     /// The lines come from before a needle: any part of a report may open one.
     pub(crate) opening: bool,
     pub(crate) ignored: Ignored,
+    /// The line taken last began a report.
+    pub(crate) headed: bool,
 }
 
 impl Assembler {
@@ -124,6 +126,7 @@ impl Assembler {
         }
         match &line {
             KernelLine::Header(_) => {
+                self.headed = true;
                 self.conclude_panicked(frame);
                 self.begin(&line, frame, number, cut);
             }

@@ -506,10 +506,8 @@ impl Draft {
             return Taken::Foreign;
         };
         // A number in the name: the header lost columns on its way here.
-        if begins_with_number(&task.comm)
-            && let Some(guess) = Columns::guess(row)
-            && let Some(better) = guess.read(row, index)
-            && !begins_with_number(&better.comm)
+        if task.comm.starts_with(' ')
+            && let Some((guess, better)) = columns.guess_better(row, &task)
         {
             (columns, task) = (guess, better);
             self.columns = self.columns.and(Some(guess));
@@ -586,14 +584,4 @@ impl Draft {
             .map(text)
             .or_else(|| trigger.nodemask.take());
     }
-}
-
-/// Whether what was taken for a name is a column of numbers and the name behind it.
-fn begins_with_number(comm: &str) -> bool {
-    let number = comm.trim_start();
-    comm.starts_with(' ')
-        && number
-            .trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == '-')
-            .starts_with(' ')
-        && !number.starts_with(' ')
 }

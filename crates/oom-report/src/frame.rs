@@ -4,6 +4,7 @@
 //! JSON log behind a shipper's prefix) need no code of their own. Decides nothing about reports.
 
 pub(crate) mod embedded;
+mod host;
 pub(crate) mod journal_export;
 pub(crate) mod journal_verbose;
 pub(crate) mod json;

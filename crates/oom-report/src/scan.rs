@@ -446,6 +446,15 @@ impl Scanner {
     }
 
     fn read_line(&mut self, line: &[u8], number: u64, cut: bool) {
+        let plain = line.strip_suffix(&*self.decoration).unwrap_or(line);
+        self.read_plain(plain, number, cut);
+        if std::mem::take(&mut self.assembler.headed) {
+            self.decoration.clear();
+            self.decoration.extend(markup::decoration(line));
+        }
+    }
+
+    fn read_plain(&mut self, line: &[u8], number: u64, cut: bool) {
         let line = if number == 1 {
             markup::without_torn_start(line)
         } else {
@@ -457,11 +466,6 @@ impl Scanner {
         } else {
             line
         };
-        if let Some(found) = markup::decoration(line) {
-            self.decoration.clear();
-            self.decoration.extend(found);
-        }
-        let line = line.strip_suffix(&*self.decoration).unwrap_or(line);
         let line = markup::without_tags(line);
         let (line, cut) = match cut_mark(line) {
             Some(shown) => (shown, true),

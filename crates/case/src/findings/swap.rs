@@ -1,5 +1,6 @@
 //! Swap: absent, full, forbidden to the cgroup, or not counted. Without it anonymous memory cannot be reclaimed.
 
+use oom_report::report::LineIndex;
 use smol_str::SmolStr;
 
 use crate::incident::{Finding, Severity};
@@ -28,20 +29,42 @@ fn swapoff(scene: &Scene<'_>, found: &mut Vec<Finding>) -> bool {
     let trigger = scene.report.trigger.as_ref();
     let in_swapoff =
         |function: &SmolStr| function == "try_to_unuse" || function.ends_with("swapoff");
-    let Some(trigger) = trigger.filter(|trigger| trigger.stack.iter().any(in_swapoff)) else {
+    let in_trace = trigger.filter(|trigger| trigger.stack.iter().any(in_swapoff));
+    let below_zero = free_swap_below_zero(scene);
+    if in_trace.is_none() && below_zero.is_none() {
         return false;
+    }
+    let (who, comm) = match in_trace {
+        Some(trigger) => (
+            format!("{} was switching swap off", trigger.comm),
+            trigger.comm.as_str(),
+        ),
+        None => ("Swap was being switched off".to_owned(), ""),
     };
     found.push(
         finding(
             "swapoff-running",
             Severity::Warning,
-            format!("{} was switching swap off: all that was in it had to find room in memory", trigger.comm),
+            format!("{who}: all that was in it had to find room in memory"),
             "swapoff reads every page back in. Where that does not fit, the kernel's choice falls on the task that called it first.",
         )
-        .text("trigger_comm", trigger.comm.as_str())
-        .cite(scene, [trigger.line]),
+        .text("trigger_comm", comm)
+        .cite(scene, [in_trace.and_then(|trigger| trigger.line), below_zero]),
     );
     true
+}
+
+/// Swap that is being switched off counts no more in its total, but what is used of it still does.
+fn free_swap_below_zero(scene: &Scene<'_>) -> Option<LineIndex> {
+    let system = scene.report.system.as_ref()?;
+    if system.swap_free_kib.is_some() || system.swap_total_kib != Some(0) {
+        return None;
+    }
+    let lines = u32::try_from(scene.report.text.len()).ok()?;
+    (0..lines).find(|line| {
+        let text = scene.report.text.get(*line).map(|(_, text)| text);
+        text.is_some_and(|text| text.trim_start().starts_with("Free swap") && text.contains("= -"))
+    })
 }
 
 /// What the victim had in swap is missing from its resident size, and comes back when it is used.

@@ -39,11 +39,8 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("child-killed") {
         list.push(notice_child(case));
     }
-    if case.has_any(&[
-        "oom-score-adj-target",
-        "oom-score-adj-spared",
-        "no-killable-process",
-    ]) {
+    let exempt = case.has("no-killable-process") && case.has("unkillable-tasks");
+    if exempt || case.has_any(&["oom-score-adj-target", "oom-score-adj-spared"]) {
         list.push(oom_score_adj(case));
     }
     if case.has("reaper-failed") {

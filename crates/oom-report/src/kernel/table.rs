@@ -103,6 +103,16 @@ pub(crate) fn read_header(line: &[u8]) -> Option<Columns> {
     }
 }
 
+/// Whether what was taken for a name is a column of numbers and the name behind it.
+fn begins_with_number(comm: &str) -> bool {
+    let number = comm.trim_start();
+    comm.starts_with(' ')
+        && number
+            .trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == '-')
+            .starts_with(' ')
+        && !number.starts_with(' ')
+}
+
 impl Columns {
     fn of(list: &[Column]) -> Self {
         let mut columns = Self {
@@ -117,6 +127,7 @@ impl Columns {
     }
 
     /// Reads a row by these columns. `None` when it does not fit them.
+    #[inline]
     pub(crate) fn read(&self, row: &[u8], line: LineIndex) -> Option<Task> {
         let mut cursor = Cursor(row);
         cursor.need(b"[")?;
@@ -159,6 +170,18 @@ impl Columns {
         };
         task.comm = text(name);
         Some(task)
+    }
+
+    /// Columns told from a row in whose name these leave a number, and what they make of it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn guess_better(&self, row: &[u8], task: &Task) -> Option<(Self, Task)> {
+        if !begins_with_number(&task.comm) {
+            return None;
+        }
+        let guess = Self::guess(row)?;
+        let better = guess.read(row, task.line)?;
+        (!begins_with_number(&better.comm)).then_some((guess, better))
     }
 
     /// Columns told from a row, for a table whose header is lost. `None` when the number of columns fits no kernel

@@ -2,10 +2,6 @@
 //!
 //! Taken off only where the line shows that it is there: a name may hold any of it as well.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 /// Writes `line` without its markup `into`; says whether there was any.
 pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     if memchr::memchr3(0x1b, b'&', 0xc2, line).is_none() {
@@ -63,20 +59,20 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Looked for in every line of a report.
-static INVOKED: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new(b" invoked oom-killer: gfp_mask="));
-
-/// What stands behind the kernel's text at the end of a report's first line, and so behind its others: the frame of a
-/// table, `cat -A`'s `$`. `None` for a line that is no report's first.
-pub(super) fn decoration(line: &[u8]) -> Option<&[u8]> {
+/// What stands behind the kernel's text at the end of `line`, a report's first, and so behind its others: the frame of a
+/// table, `cat -A`'s `$`.
+pub(super) fn decoration(line: &[u8]) -> &[u8] {
     const LAST_FIELD: &[u8] = b"oom_score_adj=";
-    let invoked = INVOKED.find(line)?;
-    let field = crate::cursor::rfind(line, LAST_FIELD).filter(|at| *at > invoked)?;
-    let number = line.get(field + LAST_FIELD.len()..)?;
+    let Some(field) = crate::cursor::rfind(line, LAST_FIELD) else {
+        return b"";
+    };
+    let number = line.get(field + LAST_FIELD.len()..).unwrap_or_default();
     let digits = number.strip_prefix(b"-").unwrap_or(number);
-    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
-    let behind = digits.get(end.unwrap_or(digits.len())..)?;
+    let end = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let behind = digits.get(end..).unwrap_or_default();
     // Quotation marks and brackets belong to what stands before the text; a lone `>` is where a pager cut the line.
     let is_mark = |byte: &u8| {
         matches!(
@@ -84,8 +80,10 @@ pub(super) fn decoration(line: &[u8]) -> Option<&[u8]> {
             b' ' | b'\t' | b'|' | b'$' | b'`' | b'\\' | b'^' | b'*'
         )
     };
-    let decorates = behind.len() <= 8 && behind.iter().all(is_mark) && end != Some(0);
-    Some(if decorates { behind } else { b"" })
+    match end > 0 && behind.len() <= 8 && behind.iter().all(is_mark) {
+        true => behind,
+        false => b"",
+    }
 }
 
 /// The line without the tags that a page's source has at its end.

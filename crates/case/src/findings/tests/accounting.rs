@@ -179,6 +179,10 @@ fn what_mlock_did_not_lock_is_not_called_locked() {
             ("reserved", 48_576),
         ],
     );
+    // On a list of its own, it is in no other part.
+    let parts = judged(&report).usage_split;
+    let part = parts.iter().find(|part| part.name == "unevictable");
+    assert_eq!(part.map(|part| part.kib), Some(1_600_000));
     let title = |report: &OomReport| {
         let incident = fires(report, "locked-memory");
         finding(&incident, "locked-memory").unwrap().title.clone()
@@ -195,6 +199,13 @@ fn swapoff_is_found_by_its_call_trace() {
     let mut report = machine();
     fires(&report, "swap-absent");
     report.trigger.as_mut().unwrap().stack = vec!["try_to_unuse".into(), "SyS_swapoff".into()];
+    fires(&report, "swapoff-running");
+    is_silent(&report, "swap-absent");
+    // The trace has it as a guess only, or not at all: what is free of no swap is below zero.
+    report.trigger.as_mut().unwrap().stack.clear();
+    is_silent(&report, "swapoff-running");
+    add_line(&mut report, "Free swap  = -245804kB");
+    report.system.as_mut().unwrap().swap_free_kib = None;
     fires(&report, "swapoff-running");
     is_silent(&report, "swap-absent");
 }
