@@ -1,6 +1,5 @@
 //! Swap: absent, full, forbidden to the cgroup, or not counted. Without it anonymous memory cannot be reclaimed.
 
-use oom_report::report::LineIndex;
 use smol_str::SmolStr;
 
 use crate::incident::{Finding, Severity};
@@ -30,7 +29,8 @@ fn swapoff(scene: &Scene<'_>, found: &mut Vec<Finding>) -> bool {
     let in_swapoff =
         |function: &SmolStr| function == "try_to_unuse" || function.ends_with("swapoff");
     let in_trace = trigger.filter(|trigger| trigger.stack.iter().any(in_swapoff));
-    let below_zero = free_swap_below_zero(scene);
+    let system = scene.report.system.as_ref();
+    let below_zero = system.and_then(|system| system.swap_below_zero_line);
     if in_trace.is_none() && below_zero.is_none() {
         return false;
     }
@@ -52,19 +52,6 @@ fn swapoff(scene: &Scene<'_>, found: &mut Vec<Finding>) -> bool {
         .cite(scene, [in_trace.and_then(|trigger| trigger.line), below_zero]),
     );
     true
-}
-
-/// Swap that is being switched off counts no more in its total, but what is used of it still does.
-fn free_swap_below_zero(scene: &Scene<'_>) -> Option<LineIndex> {
-    let system = scene.report.system.as_ref()?;
-    if system.swap_free_kib.is_some() || system.swap_total_kib != Some(0) {
-        return None;
-    }
-    let lines = u32::try_from(scene.report.text.len()).ok()?;
-    (0..lines).find(|line| {
-        let text = scene.report.text.get(*line).map(|(_, text)| text);
-        text.is_some_and(|text| text.trim_start().starts_with("Free swap") && text.contains("= -"))
-    })
 }
 
 /// What the victim had in swap is missing from its resident size, and comes back when it is used.

@@ -92,6 +92,7 @@ impl Draft {
                 system.swap_free_kib = Some(*kib);
                 system.swap_line = Some(index);
             }
+            ShowMemLine::SwapBelowZero => system.swap_below_zero_line = Some(index),
             ShowMemLine::SwapTotal(kib) => {
                 system.swap_total_kib = Some(*kib);
                 system.swap_line = Some(index);

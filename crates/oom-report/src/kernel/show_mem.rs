@@ -37,6 +37,8 @@ pub(crate) enum ShowMemLine<'a> {
     Pages { pages: u64, key: &'static str },
     /// `Free swap  = 0kB`
     SwapFree(u64),
+    /// `Free swap  = -245804kB`: of swap that is being switched off
+    SwapBelowZero,
     /// `Total swap = 0kB`
     SwapTotal(u64),
     /// `Swap cache stats: add .., delete .., find ..`
@@ -89,6 +91,7 @@ pub(crate) fn read(line: &[u8]) -> Option<ShowMemLine<'_>> {
         b'C' if cursor.eat(b"CPU ") && contains(line, b"hi:") => Some(ShowMemLine::PerCpu),
         // `show_node` prints `Node N ` with CONFIG_NUMA only: without it there is one node.
         b'D' | b'N' | b'H' | b'M' if is_bare_zone(line) => read_node(0, line),
+        b'F' if cursor.eat(b"Free swap  = -") => cursor.kib().map(|_| ShowMemLine::SwapBelowZero),
         b'F' if cursor.eat(b"Free swap") => swap(cursor).map(ShowMemLine::SwapFree),
         b'T' if cursor.eat(b"Total swap") => swap(cursor).map(ShowMemLine::SwapTotal),
         b'S' if line.starts_with(b"Swap cache stats:") => Some(ShowMemLine::SwapCacheStats),

@@ -34,6 +34,10 @@ pub struct SystemMemory {
     /// Where `Free swap`/`Total swap` stands.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub swap_line: Option<LineIndex>,
+    /// Where `Free swap` stands, if it is below zero: swap that is being switched off is no part of the total any more, and
+    /// what is used of it still counts (`try_to_unuse`, mm/swapfile.c).
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub swap_below_zero_line: Option<LineIndex>,
 }
 
 /// `Node N ...kB` line.

@@ -244,3 +244,21 @@ fn a_cgroups_shortage_that_panics_is_the_cgroups() {
     let report = scan_one(log("out_of_memory").as_bytes());
     assert_eq!(report.scope, Some(Scope::Global));
 }
+
+/// As Fedora's installer printed it while it switched swap off (4.16).
+#[test]
+fn free_swap_below_zero_is_a_line_of_the_report() {
+    let report = scan_one(
+        b"[   10.000001] anaconda invoked oom-killer: gfp_mask=0x14200ca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0\n\
+          [   10.000002] Mem-Info:\n\
+          [   10.000003] Free swap  = -245804kB\n\
+          [   10.000004] Total swap = 0kB\n",
+    );
+    let system = report.system.unwrap();
+    assert_eq!(
+        (system.swap_free_kib, system.swap_total_kib),
+        (None, Some(0))
+    );
+    let line = system.swap_below_zero_line.unwrap();
+    assert_eq!(report.text.get(line).unwrap().1, "Free swap  = -245804kB");
+}

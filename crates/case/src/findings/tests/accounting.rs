@@ -204,8 +204,9 @@ fn swapoff_is_found_by_its_call_trace() {
     // The trace has it as a guess only, or not at all: what is free of no swap is below zero.
     report.trigger.as_mut().unwrap().stack.clear();
     is_silent(&report, "swapoff-running");
-    add_line(&mut report, "Free swap  = -245804kB");
-    report.system.as_mut().unwrap().swap_free_kib = None;
+    let line = add_line(&mut report, "Free swap  = -245804kB");
+    let system = report.system.as_mut().unwrap();
+    (system.swap_free_kib, system.swap_below_zero_line) = (None, Some(line));
     fires(&report, "swapoff-running");
     is_silent(&report, "swap-absent");
 }
