@@ -40,14 +40,17 @@ struct Case<'a, 'b> {
 }
 
 impl Case<'_, '_> {
+    fn finding(&self, code: &str) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.code == code)
+    }
+
     fn has(&self, code: &str) -> bool {
-        self.findings.iter().any(|finding| finding.code == code)
+        self.finding(code).is_some()
     }
 
     /// A number of that finding.
     fn number(&self, code: &str, name: &str) -> Option<u64> {
-        let finding = self.findings.iter().find(|finding| finding.code == code)?;
-        match finding.values.get(name)? {
+        match self.finding(code)?.values.get(name)? {
             Value::Integer(number) => u64::try_from(*number).ok(),
             Value::Number(_) | Value::Text(_) => None,
         }

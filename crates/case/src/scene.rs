@@ -220,6 +220,11 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// Log2 of the pages that were asked for in one piece; -1 for sysrq-f.
+    pub(crate) fn order(&self) -> Option<i32> {
+        self.report.trigger.as_ref()?.order
+    }
+
     /// Nothing is left of the report but its kill.
     pub(crate) fn is_kill_line_alone(&self) -> bool {
         let report = self.report;

@@ -83,13 +83,6 @@ impl UsageSplit {
         }
     }
 
-    /// What no counter of the report accounts for.
-    pub fn other_kib(&self) -> u64 {
-        let parts = self.parts();
-        let other = parts.iter().find(|part| part.name == OTHER);
-        other.map_or(0, |part| part.kib)
-    }
-
     /// Of a machine, pages that reclaim leaves alone are on a list of their own, in no other part. A cgroup counts them by
     /// kind as any others.
     fn unevictable_part_kib(&self) -> Option<u64> {
@@ -309,20 +302,14 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
             .filter_map(|node| node.fields_kib.get(name));
         nodes.reduce(u64::saturating_add)
     };
-    // Counted by zone until 5.9.
-    let of_zones = |name: &str| {
-        let zones = system
-            .zones
-            .iter()
-            .filter_map(|zone| zone.fields_kib.get(name));
-        zones.reduce(u64::saturating_add)
-    };
+    let of_zones = |name: &str| of_zones_kib(system, name);
     let slab_reclaimable = pages("slab_reclaimable");
     let slab_unreclaimable = pages("slab_unreclaimable");
     let members = [
         slab_reclaimable,
         slab_unreclaimable,
         pages("pagetables"),
+        // Counted by zone until 5.9.
         of_nodes("kernel_stack").or_else(|| of_zones("kernel_stack")),
     ];
     Some(UsageSplit {
@@ -353,6 +340,15 @@ fn of_machine(system: &SystemMemory, page_kib: u64) -> Option<UsageSplit> {
     })
 }
 
+/// One field of the zones, added up; none where no zone has it.
+pub(crate) fn of_zones_kib(system: &SystemMemory, name: &str) -> Option<u64> {
+    let zones = system
+        .zones
+        .iter()
+        .filter_map(|zone| zone.fields_kib.get(name));
+    zones.reduce(u64::saturating_add)
+}
+
 /// RAM that the kernel could give out: `N pages RAM` less `N pages reserved`. Where the log lost the latter, what the
 /// zones manage, unless most of them are lost, too.
 pub fn ram_kib(system: &SystemMemory, page_kib: u64) -> Option<u64> {
@@ -360,10 +356,7 @@ pub fn ram_kib(system: &SystemMemory, page_kib: u64) -> Option<u64> {
     let usable_kib = match system.mem_info.get("reserved") {
         Some(reserved) => ram_kib.saturating_sub(reserved.saturating_mul(page_kib)),
         None => {
-            let zones = system.zones.iter();
-            let managed_kib = zones
-                .filter_map(|zone| zone.fields_kib.get("managed"))
-                .fold(0, u64::saturating_add);
+            let managed_kib = of_zones_kib(system, "managed").unwrap_or(0);
             match managed_kib > ram_kib / 2 {
                 true => managed_kib.min(ram_kib),
                 false => ram_kib,

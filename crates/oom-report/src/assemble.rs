@@ -232,14 +232,7 @@ impl Assembler {
 
     /// A header begins a report, whatever was open.
     fn begin(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
-        let mut at = 0;
-        while let Some(draft) = self.drafts.get(at) {
-            if draft.stage >= Stage::Killed && draft.could_hold(frame) {
-                self.conclude(at);
-            } else {
-                at += 1;
-            }
-        }
+        self.conclude_where(|draft| draft.stage >= Stage::Killed && draft.could_hold(frame));
         // Another machine's report that is all but over gets little more time.
         for draft in self
             .drafts
@@ -249,18 +242,13 @@ impl Assembler {
             draft.foreign += PATIENCE_AFTER_KILL / 2;
         }
         // A report that stopped a second ago lost its end; one that stopped just now may go on.
-        let mut at = 0;
-        while let Some(draft) = self.drafts.get(at) {
+        self.conclude_where(|draft| {
             let pause_us = match (draft.last_boot_us, frame.boot_us) {
                 (Some(last), Some(now)) => now.saturating_sub(last),
                 _ => 0,
             };
-            if draft.could_hold(frame) && draft.stage < Stage::Killed && pause_us > PAUSE_US {
-                self.conclude(at);
-            } else {
-                at += 1;
-            }
-        }
+            draft.could_hold(frame) && draft.stage < Stage::Killed && pause_us > PAUSE_US
+        });
         let rivals: Vec<usize> = self
             .drafts
             .iter()
@@ -509,6 +497,13 @@ impl Assembler {
             } else {
                 at += 1;
             }
+        }
+    }
+
+    /// Concludes every draft of which `is_over` says so.
+    fn conclude_where(&mut self, is_over: impl Fn(&Draft) -> bool) {
+        while let Some(at) = self.drafts.iter().position(&is_over) {
+            self.conclude(at);
         }
     }
 

@@ -22,14 +22,13 @@ fn trigger(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let place = scene.ranking.iter().position(|task| task.pid == victim.pid);
-    let alone = ties(scene).is_none();
     let why = match place {
-        Some(0) if alone => {
+        Some(_) if equals(scene, victim.pid).is_some() => {
+            "By the kernel's formula it was as killable as others.".to_owned()
+        }
+        Some(0) => {
             "It was the most killable by the kernel's own formula: memory held, plus oom_score_adj."
                 .to_owned()
-        }
-        Some(_) if !alone && is_tied(scene, victim.pid) => {
-            "By the kernel's formula it was as killable as others.".to_owned()
         }
         Some(place) => format!("By the kernel's formula it stood in place {}.", place + 1),
         None => "The kernel chooses by memory held and oom_score_adj, not by who asked.".to_owned(),
@@ -145,8 +144,8 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .map(|task| task.line)
     };
     let points = first.badness_pages.unwrap_or(0);
-    if is_tied(scene, victim.pid) {
-        found.push(tie(scene, victim, row(victim.pid)));
+    if let Some(equals) = equals(scene, victim.pid) {
+        found.push(tie(scene, victim, (equals.len(), points), row(victim.pid)));
         return;
     }
     let Some(place) = killable().position(|task| task.killed) else {
@@ -225,35 +224,22 @@ fn rank(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
-/// How many processes share the first place, where it is more than one.
-fn ties(scene: &Scene<'_>) -> Option<usize> {
-    let killable = || {
-        let ranked = scene.ranking.iter();
-        ranked.filter_map(|task| task.badness_pages)
-    };
-    let first = killable().next()?;
-    let count = killable().take_while(|points| *points == first).count();
-    (count > 1).then_some(count)
-}
-
-/// Whether that process is one of those that share the first place.
-fn is_tied(scene: &Scene<'_>, pid: u32) -> bool {
-    let count = ties(scene).unwrap_or(0);
-    let mut tied = scene
-        .ranking
-        .iter()
-        .filter(|task| task.badness_pages.is_some());
-    tied.by_ref().take(count).any(|task| task.pid == pid)
+/// Those that share the first place of the ranking with that process; none where it has no equal there.
+fn equals<'s>(scene: &'s Scene<'_>, pid: u32) -> Option<&'s [RankedTask]> {
+    let first = scene.ranking.first()?.badness_pages?;
+    let same = |task: &&RankedTask| task.badness_pages == Some(first);
+    let count = scene.ranking.iter().take_while(same).count();
+    let equals = scene.ranking.get(..count)?;
+    (count > 1 && equals.iter().any(|task| task.pid == pid)).then_some(equals)
 }
 
 /// Equals: which of them dies is chance.
-fn tie(scene: &Scene<'_>, victim: &Victim, row: Option<LineIndex>) -> Finding {
-    let count = ties(scene).unwrap_or(0);
-    let points = scene
-        .ranking
-        .iter()
-        .find_map(|task| task.badness_pages)
-        .unwrap_or(0);
+fn tie(
+    scene: &Scene<'_>,
+    victim: &Victim,
+    (count, points): (usize, i64),
+    row: Option<LineIndex>,
+) -> Finding {
     // `oom_badness` gave each killable task at least one point before 5.9 (9066e5cfb73c).
     let floor = points == 1
         && scene

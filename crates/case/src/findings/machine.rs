@@ -10,7 +10,7 @@ use oom_report::report::Scope;
 use crate::incident::{Finding, Severity};
 use crate::scene::Scene;
 use crate::size::{exact, human, percent};
-use crate::usage::{UsageSplit, ram_kib};
+use crate::usage::{UsageSplit, of_zones_kib, ram_kib};
 
 use super::finding;
 use zones::{Checked, check};
@@ -52,8 +52,7 @@ pub(crate) fn shortage(scene: &Scene<'_>) -> Option<Shortage> {
 /// Whether the machine's counters alone show that it had memory: free, or for a page fault (which waits for reclaim as any
 /// other, but may be refused by who knows whom) as page cache, too. For one page only: a larger block is another matter.
 fn had_much(scene: &Scene<'_>) -> bool {
-    let order = scene.report.trigger.as_ref().map(|trigger| trigger.order);
-    let one_page = matches!(order, Some(Some(0))) || scene.is_page_fault();
+    let one_page = scene.order() == Some(0) || scene.is_page_fault();
     let Some(split) = scene
         .split
         .as_ref()
@@ -115,12 +114,7 @@ fn checked<'a>(scene: &Scene<'a>) -> Option<Vec<Checked<'a>>> {
 }
 
 fn decide(scene: &Scene<'_>, zones: &[Checked<'_>]) -> Shortage {
-    let order = scene
-        .report
-        .trigger
-        .as_ref()
-        .and_then(|trigger| trigger.order)
-        .unwrap_or(0);
+    let order = scene.order().unwrap_or(0);
     let room = |zone: &&Checked<'_>| !zone.is_short();
     let in_reach_with_room: Vec<_> = zones
         .iter()
@@ -161,11 +155,7 @@ fn free_on_unlisted_nodes_kib(scene: &Scene<'_>) -> Option<u64> {
     let bound = matches!(scene.report.scope, Some(Scope::Cpuset | Scope::Mempolicy));
     let system = scene.report.system.as_ref().filter(|_| bound)?;
     let all = scene.kib(system.mem_info.get("free")?)?;
-    let listed = system
-        .zones
-        .iter()
-        .filter_map(|zone| zone.fields_kib.get("free"))
-        .fold(0, u64::saturating_add);
+    let listed = of_zones_kib(system, "free").unwrap_or(0);
     let ram = ram_kib(system, scene.page_kib?)?;
     Some(all.saturating_sub(listed)).filter(|free| *free > ram / 100)
 }
@@ -238,13 +228,7 @@ const PAGE_FAULT: &str = "Kernels before 5.16 call the OOM killer when a page fa
      Nothing that is killed then helps.";
 
 fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut Vec<Finding>) {
-    let order = scene
-        .report
-        .trigger
-        .as_ref()
-        .and_then(|trigger| trigger.order)
-        .unwrap_or(0)
-        .clamp(0, 20);
+    let order = scene.order().unwrap_or(0).clamp(0, 20);
     let wanted_kib = scene.page_kib.unwrap_or(4) << order;
     let told: Vec<String> = zones
         .iter()
@@ -386,7 +370,7 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
             format!(
                 "{told}. Memory was given back between the failed allocation and the report, or the request was special (a driver's \
                  own limits, a reserve that it may not use).{}",
-                match order_is_known(scene) {
+                match scene.order().is_some() {
                     true => "",
                     false =>
                         " How large a block was asked for, the log does not say: a large one may have been missing.",
@@ -426,11 +410,6 @@ fn why(scene: &Scene<'_>, zones: &[Checked<'_>], shortage: Shortage, found: &mut
     ));
 }
 
-fn order_is_known(scene: &Scene<'_>) -> bool {
-    let trigger = scene.report.trigger.as_ref();
-    trigger.is_some_and(|trigger| trigger.order.is_some())
-}
-
 /// Zones in words, or that there are none.
 fn in_reach_told(told: &str) -> &str {
     match told.is_empty() {
@@ -444,10 +423,7 @@ fn zones_are_lost(scene: &Scene<'_>) -> bool {
     let (Some(system), Some(split)) = (&scene.report.system, &scene.split) else {
         return false;
     };
-    let zones = system.zones.iter();
-    let listed = zones
-        .filter_map(|zone| zone.fields_kib.get("free"))
-        .fold(0, u64::saturating_add);
+    let listed = of_zones_kib(system, "free").unwrap_or(0);
     let all = split.free_kib.unwrap_or(0);
     all.saturating_sub(listed) > all / 4 && all.saturating_sub(listed) > split.usage_kib / 1000
 }

@@ -2,10 +2,10 @@
 
 use oom_report::report::Scope;
 
-use crate::incident::{Finding, Severity};
+use crate::incident::{Finding, Severity, UsagePart};
 use crate::scene::Scene;
 use crate::size::{human, percent};
-use crate::usage::{UsageSplit, Whole};
+use crate::usage::{OTHER, UsageSplit, Whole};
 
 use super::finding;
 
@@ -14,8 +14,12 @@ const WORTH_A_WORD_KIB: u64 = 4096;
 
 pub(super) fn find(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(split) = &scene.split else { return };
-    unaccounted(scene, split, found);
-    usage_split(scene, split, found);
+    let parts = split.parts();
+    // What no counter of the report accounts for.
+    let other = parts.iter().find(|part| part.name == OTHER);
+    let other = other.map_or(0, |part| part.kib);
+    unaccounted(scene, split, other, found);
+    usage_split(scene, split, (&parts, other), found);
     huge_pages(scene, split, found);
     tmpfs(scene, split, found);
     page_cache(scene, split, found);
@@ -32,8 +36,7 @@ fn whole(split: &UsageSplit) -> &'static str {
 }
 
 /// What no counter of the report holds: it can be the most of it, and then nothing else explains the kill.
-fn unaccounted(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
-    let other = split.other_kib();
+fn unaccounted(scene: &Scene<'_>, split: &UsageSplit, other: u64, found: &mut Vec<Finding>) {
     let share = percent(other, split.usage_kib);
     // Of a cgroup, what is not printed are the small parts; of a machine some megabytes are never accounted for.
     let (least_percent, least_kib) = match split.whole {
@@ -77,15 +80,18 @@ fn unaccounted(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) 
     );
 }
 
-fn usage_split(scene: &Scene<'_>, split: &UsageSplit, found: &mut Vec<Finding>) {
-    let parts = split.parts();
+fn usage_split(
+    scene: &Scene<'_>,
+    split: &UsageSplit,
+    (parts, other): (&[UsagePart], u64),
+    found: &mut Vec<Finding>,
+) {
     let Some(main) = parts
         .iter()
-        .find(|part| !matches!(part.name.as_str(), "free" | "other"))
+        .find(|part| !matches!(part.name.as_str(), "free" | OTHER))
     else {
         return;
     };
-    let other = split.other_kib();
     let told: Vec<String> = parts
         .iter()
         .filter(|part| percent(part.kib, split.usage_kib) >= 1)

@@ -91,17 +91,20 @@ fn nobody(scene: &Scene<'_>, reason: &str) -> String {
 fn reason(scene: &Scene<'_>, killer: Killer) -> String {
     match killer {
         Killer::KernelSysrq => "because somebody asked for it with sysrq-f".into(),
-        // Whoever refused a page fault may have been a limit of kernel memory.
-        Killer::KernelGlobal
-            if scene.is_page_fault()
+        Killer::KernelGlobal => {
+            let shortage = shortage(scene);
+            let reason = machine(scene, shortage);
+            // Whoever refused a page fault may have been a limit of kernel memory.
+            let by_anybody = scene.is_page_fault()
                 && matches!(
-                    shortage(scene),
+                    shortage,
                     Some(Shortage::WasFree | Shortage::Unexplained) | None
-                ) =>
-        {
-            machine(scene)
+                );
+            match by_anybody {
+                true => reason,
+                false => format!("{reason}, not because of a container's limit"),
+            }
         }
-        Killer::KernelGlobal => format!("{}, not because of a container's limit", machine(scene)),
         Killer::KernelCpuset => bound(scene, "cpuset"),
         Killer::KernelMempolicy => bound(scene, "memory policy"),
         Killer::KernelGroupKill => {
@@ -156,8 +159,7 @@ fn bound(scene: &Scene<'_>, by: &str) -> String {
 }
 
 /// What the machine lacked. It has not always run out of memory as a whole.
-fn machine(scene: &Scene<'_>) -> String {
-    let shortage = shortage(scene);
+fn machine(scene: &Scene<'_>, shortage: Option<Shortage>) -> String {
     if shortage == Some(Shortage::Unexplained)
         && !scene.is_page_fault()
         && let Some(free) = scene.split.as_ref().and_then(|split| split.free_kib)
@@ -185,7 +187,7 @@ fn lack(scene: &Scene<'_>, shortage: Option<Shortage>) -> &'static str {
         Some(Shortage::WasFree | Shortage::Unexplained) if scene.is_page_fault() => {
             "because a page fault was refused memory, though the machine had some"
         }
-        Some(Shortage::WasFree | Shortage::Unexplained) if !order_is_known(scene) => {
+        Some(Shortage::WasFree | Shortage::Unexplained) if scene.order().is_none() => {
             "because the machine was short of memory, or of a block as large as was asked for"
         }
         Some(Shortage::WasFree | Shortage::Unexplained) => {
@@ -197,23 +199,13 @@ fn lack(scene: &Scene<'_>, shortage: Option<Shortage>) -> &'static str {
         None if scene.is_kill_line_alone() => {
             "because the machine, or the part of it that the task may use, ran out of memory"
         }
-        None if order(scene) > 0 => {
+        None if scene.order().unwrap_or(0) > 0 => {
             "because an allocation of several contiguous pages failed; whether memory was out or in pieces, the log does not say"
         }
         Some(Shortage::Machine | Shortage::WasFreeJustThen) | None => {
             "because the whole machine ran out of memory"
         }
     }
-}
-
-fn order(scene: &Scene<'_>) -> i32 {
-    let trigger = scene.report.trigger.as_ref();
-    trigger.and_then(|trigger| trigger.order).unwrap_or(0)
-}
-
-fn order_is_known(scene: &Scene<'_>) -> bool {
-    let trigger = scene.report.trigger.as_ref();
-    trigger.is_some_and(|trigger| trigger.order.is_some())
 }
 
 /// Which limit, in words, with its size.

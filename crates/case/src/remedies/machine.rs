@@ -66,9 +66,8 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
             "On machines with very many processes the choice takes longer.",
         ));
     }
-    if case.has("page-fault-refused")
-        || case.scene.is_page_fault() && shortage(case.scene).is_none()
-    {
+    let shortage = shortage(case.scene);
+    if case.has("page-fault-refused") || case.scene.is_page_fault() && shortage.is_none() {
         list.push(remedy(
             "find-who-refused",
             "Find who refused the memory",
@@ -86,7 +85,6 @@ pub(super) fn remedies(case: &Case<'_, '_>, list: &mut Vec<Remedy>) {
     if case.has("page-fault-refused") {
         return;
     }
-    let shortage = shortage(case.scene);
     match shortage {
         Some(Shortage::Fragmented) => list.push(fragmented()),
         Some(Shortage::LowZone) => list.push(low_zone()),

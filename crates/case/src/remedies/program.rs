@@ -75,10 +75,9 @@ fn huge_pages_percent(case: &Case<'_, '_>) -> u64 {
 }
 
 fn is_shared_mapping(case: &Case<'_, '_>) -> bool {
-    case.findings
-        .iter()
-        .filter(|finding| finding.code == "tmpfs-counted")
-        .any(|finding| finding.values.get("kind") == Some(&Value::Text(SHARED_MAPPINGS.into())))
+    case.finding("tmpfs-counted").is_some_and(|finding| {
+        finding.values.get("kind") == Some(&Value::Text(SHARED_MAPPINGS.into()))
+    })
 }
 
 fn bound_shared_memory() -> Remedy {

@@ -72,16 +72,11 @@ impl Assembler {
 
     /// Ends reports of a kernel that stopped the machine: what comes now is of the next boot.
     pub(super) fn conclude_panicked(&mut self, frame: &Frame<'_>) {
-        let panicked = |draft: &Draft| {
+        self.conclude_where(|draft| {
             let mut outcomes = draft.report.outcomes.iter();
-            outcomes.any(|(outcome, _)| matches!(outcome, Outcome::Panic | Outcome::Deadlocked))
-        };
-        while let Some(at) = self
-            .drafts
-            .iter()
-            .position(|draft| panicked(draft) && draft.same_writer(frame))
-        {
-            self.conclude(at);
-        }
+            let panicked = outcomes
+                .any(|(outcome, _)| matches!(outcome, Outcome::Panic | Outcome::Deadlocked));
+            panicked && draft.same_writer(frame)
+        });
     }
 }

@@ -237,13 +237,8 @@ impl Fields {
             return found;
         };
         self.message = message;
-        // A daemon's own space before the kernel's stamp.
-        let unspaced = self.message.trim_ascii_start();
-        if unspaced.len() < self.message.len()
-            && super::stamp::boot(&mut Cursor(unspaced)).is_some()
-        {
-            self.message = unspaced.to_vec();
-        }
+        let spaces = self.message.len() - super::stamp::unspaced(&self.message).len();
+        self.message.drain(..spaces);
         while self
             .message
             .last()

@@ -512,11 +512,7 @@ fn kernel_stamp(frame: &mut Frame<'_>) {
     if cursor.eat(b"kernel: ") {
         frame.text = cursor.0;
     }
-    // Some daemons leave a space of their own before it.
-    let mut stamped = cursor;
-    if stamped.spaces() > 0 && stamp::boot(&mut stamped.clone()).is_some() {
-        cursor = stamped;
-    }
+    cursor = Cursor(stamp::unspaced(cursor.0));
     if let Some(boot_us) = stamp::boot(&mut cursor) {
         frame.boot_us = Some(boot_us);
         frame.framed = true;

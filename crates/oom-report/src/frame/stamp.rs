@@ -43,6 +43,15 @@ pub(super) fn boot(cursor: &mut Cursor<'_>) -> Option<u64> {
         .checked_add(micros(fraction, width))
 }
 
+/// The text without the space that some daemons leave before the kernel's stamp.
+pub(super) fn unspaced(text: &[u8]) -> &[u8] {
+    let rest = text.trim_ascii_start();
+    match rest.len() < text.len() && boot(&mut Cursor(rest)).is_some() {
+        true => rest,
+        false => text,
+    }
+}
+
 /// `[  +0.002367]` and `[Mar22 09:34]` (`dmesg --reltime`, `dmesg -H`): since the line before, which tells no time, or
 /// the minute, where it is another than the last line's.
 pub(super) fn relative(cursor: &mut Cursor<'_>) -> Option<RawTime> {

@@ -110,7 +110,6 @@ fn begins_with_number(comm: &str) -> bool {
         && number
             .trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == '-')
             .starts_with(' ')
-        && !number.starts_with(' ')
 }
 
 impl Columns {

@@ -47,24 +47,16 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         order: None,
         oom_score_adj: None,
     };
-    // For a while in linux-next the fields stood in another order (mm/oom_kill.c, 4.4-rc).
+    let fields = cursor;
+    // For a while in linux-next others stood before the mask (mm/oom_kill.c, 4.4-rc).
     let mut reordered = cursor;
     if reordered.eat(b"order=") && reordered.until(b" gfp_mask=").is_some_and(is_of_fields) {
-        let mut fields = cursor;
-        header.order = fields
-            .until(b"order=")
-            .and_then(|_| i32::try_from(fields.signed()?).ok());
-        header.oom_score_adj = fields
-            .until(b" oom_score_adj=")
-            .and_then(|_| i32::try_from(fields.signed()?).ok());
-        cursor = Cursor(
-            cursor
-                .0
-                .get(cursor.0.len() - reordered.0.len() - b"gfp_mask=".len()..)?,
-        );
+        cursor = reordered;
+    } else {
+        cursor.need(b"gfp_mask=")?;
     }
     // A source's format string is no header.
-    if !cursor.eat(b"gfp_mask=") || cursor.peek() == Some(b'%') {
+    if cursor.peek() == Some(b'%') {
         return None;
     }
     // Digits that somebody masked (`0x240****`) leave no number.
@@ -75,14 +67,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         cursor.take_while(|byte| !matches!(byte, b'(' | b','));
     }
     if cursor.eat(b"(") {
-        let mut ahead = cursor;
-        header.gfp_flags = ahead.until(b")");
-        if header.gfp_flags.is_some() {
-            cursor = ahead;
-        }
+        header.gfp_flags = cursor.until(b")");
     }
     let field = |name: &[u8]| {
-        let mut found = cursor;
+        let mut found = fields;
         found.until(name)?;
         Some(found)
     };
@@ -92,8 +80,8 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
         header.nodemask = Some(value).filter(|value| *value != b"(null)");
     }
     let signed = |name| field(name).and_then(|mut at| i32::try_from(at.signed()?).ok());
-    header.order = header.order.or_else(|| signed(b"order="));
-    header.oom_score_adj = header.oom_score_adj.or_else(|| signed(b"oom_score_adj="));
+    header.order = signed(b"order=");
+    header.oom_score_adj = signed(b"oom_score_adj=");
     Some(KernelLine::Header(header))
 }
 
