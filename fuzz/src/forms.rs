@@ -225,7 +225,7 @@ pub fn holds(damage: &Damage) {
     let log = lines.concat();
     let part = |share: u16| log.len() * usize::from(share) / 65_536;
     let end = log.len() - part(damage.back);
-    let mut start = part(damage.front);
+    let mut start = behind_escape(&log, part(damage.front));
     let line_start = log[..start].iter().rposition(|byte| *byte == b'\n');
     let is_foreign = log[line_start.map_or(0, |end| end + 1)..].starts_with(FOREIGN.as_bytes());
     if (forged || is_foreign)
@@ -253,6 +253,20 @@ pub fn holds(damage: &Damage) {
             }
         }
     }
+}
+
+/// Behind the escape (`\n`, `\x1b`, `\u001b`) that `at` lies in: half of one looks like any other letters.
+fn behind_escape(log: &[u8], at: usize) -> usize {
+    let from = at.saturating_sub(5);
+    let Some(start) = log[from..at].iter().position(|byte| *byte == b'\\') else {
+        return at;
+    };
+    let length = match log.get(from + start + 1) {
+        Some(b'u') => 6,
+        Some(b'x') => 4,
+        _ => 2,
+    };
+    at.max(from + start + length).min(log.len())
 }
 
 /// Cuts a line at a column, as what shows lines on a screen does. Several lines are not shown so.

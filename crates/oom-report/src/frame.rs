@@ -81,21 +81,25 @@ pub(crate) struct Scratch {
     unescaped: Vec<u8>,
 }
 
-/// The frame of a log's first line, if it is the rest of a JSON object.
+/// The frame of a log's first line, if it is the rest of a JSON object, or its middle.
 pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Option<Frame<'a>> {
     let Scratch {
         json, unescaped, ..
     } = scratch;
-    if !line.ends_with(b"}") || line.starts_with(b"{") {
+    if line.starts_with(b"{") {
         return None;
     }
     // The object may be whole, and only what stood around it cut.
     let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
-    let whole = inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole));
-    if !whole && !json::decode_rest(line, json) {
+    let mut is_whole =
+        || inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole));
+    let is_rest = line.ends_with(b"}") && (is_whole() || json::decode_rest(line, json));
+    let is_middle = !is_rest && json::decode_middle(line, json);
+    if !is_rest && !is_middle {
         return None;
     }
     let mut frame = json.frame(Frame::bare(line));
+    frame.cut = is_middle;
     if json.peel_inner() {
         peel::peel(&mut frame);
     }

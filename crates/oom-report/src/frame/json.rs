@@ -141,18 +141,18 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
         Ok(Value::Object(object)) => fields.fill(&object).then_some(Decoded::Whole),
         Ok(_) => None,
         Err(error) if error.is_eof() => {
-            let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&closed(text)) else {
-                return None;
-            };
+            let object = object(&closed(text))?;
             fields.fill(&object).then_some(Decoded::Cut)
         }
         Err(_) => None,
     }
 }
 
-/// What may have stood before the rest of an object: as far as into its text, a key, or a value.
+/// What may have stood before the rest of an object that begins inside its text.
+const IN_TEXT: &[u8] = b"{\"log\":\"";
+/// What may have stood before the rest of an object: as far as into a value that is no text, or a key.
 const LOST: [&[u8]; 6] = [
-    b"{\"log\":\"",
+    b"{\"lost\":\"",
     b"{\"",
     b"{\"lost\"",
     b"{\"lost\":",
@@ -162,16 +162,37 @@ const LOST: [&[u8]; 6] = [
 
 /// Reads the rest of an object whose start is lost. Its text is empty when the name of the text's key is lost.
 pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
-    LOST.iter().any(|lost| {
-        let whole = [*lost, text].concat();
-        let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&whole) else {
-            return false;
-        };
-        if !fields.fill(&object) {
-            *fields = Fields::default();
-        }
-        true
-    })
+    let whole = [IN_TEXT]
+        .iter()
+        .chain(&LOST)
+        .find_map(|lost| object(&[*lost, text].concat()));
+    if let Some(object) = &whole
+        && !fields.fill(object)
+    {
+        *fields = Fields::default();
+    }
+    whole.is_some()
+}
+
+/// Reads the middle of an object: its start is lost, and its end behind the start of its text.
+pub(crate) fn decode_middle(text: &[u8], fields: &mut Fields) -> bool {
+    let closed = closed(text);
+    let of_object = LOST
+        .iter()
+        .find_map(|lost| object(&[*lost, &closed].concat()))
+        .is_some_and(|object| fields.fill(&object));
+    // Any words may be the middle of a text: only the key of a text shows that there was an object, or an escape that no
+    // other form has.
+    of_object
+        || memchr::memmem::find(text, b"\\u00").is_some()
+            && object(&[IN_TEXT, &closed].concat()).is_some_and(|object| fields.fill(&object))
+}
+
+fn object(text: &[u8]) -> Option<serde_json::Map<String, Value>> {
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
 }
 
 /// Reads the value `rest` behind a key with its opening quote, of an object (or a YAML mapping) that is printed over several

@@ -43,8 +43,9 @@ impl Scanner {
     pub(super) fn rejoin(&mut self, bytes: &[u8], length: usize, more: bool) -> Rejoined {
         let line = piece(bytes.get(..length).unwrap_or_default());
         let next = bytes.get(length..).unwrap_or_default();
-        let long_enough =
-            (line.len() >= NARROWEST || is_stamp_alone(line) || asks(line)) && !is_record(line);
+        let long_enough = (line.len() >= NARROWEST || is_stamp_alone(line) || asks(line))
+            && !is_record(line)
+            && !is_object(line);
         // Nothing is concluded from a next line that is not all there.
         if long_enough
             && more
@@ -85,7 +86,7 @@ impl Scanner {
     ) -> Option<usize> {
         let rest = bytes.get(start..)?;
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        if super::is_entry(rest) || self.is_stamped(piece(rest.get(..end)?)) {
+        if super::is_entry(rest) || self.stamped_by(piece(rest.get(..end)?)).is_some() {
             return None;
         }
         let mut next = start;
@@ -93,7 +94,11 @@ impl Scanner {
             let before = bytes.get(floor..next)?.strip_suffix(b"\n")?;
             let first = floor + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
             let line = piece(bytes.get(first..next)?);
-            if self.is_stamped(line) || is_begun(line) {
+            let stamped = self.stamped_by(line);
+            if stamped == Some(Origin::Other) {
+                return None;
+            }
+            if stamped.is_some() || is_begun(line) {
                 let length = next - first;
                 return match self.rejoin_unlearned(bytes.get(first..)?, length, more) {
                     Rejoined::Joined(_, taken, _) => {
@@ -131,7 +136,7 @@ impl Scanner {
             };
             let raw = piece(rest.get(..=end)?);
             let text = self.unquoted(raw);
-            if text.is_empty() || super::is_entry(raw) || self.is_stamped(raw) {
+            if text.is_empty() || super::is_entry(raw) || self.stamped_by(raw).is_some() {
                 break;
             }
             if !known && self.wrapping.width.is_none() && !self.is_incomplete(&joined) {
@@ -194,15 +199,22 @@ impl Scanner {
         frame::frame(line, self.prefix.as_deref(), &mut self.scratch)
     }
 
+    /// Whether the line has a stamp, and is not another program's.
     fn is_stamped(&mut self, line: &[u8]) -> bool {
+        self.stamped_by(line)
+            .is_some_and(|origin| origin != Origin::Other)
+    }
+
+    /// Who wrote a line that has a stamp: it is the first piece of whatever it is. None where it has none.
+    fn stamped_by(&mut self, line: &[u8]) -> Option<Origin> {
         let learned = self.prefix_if_needed(line, false);
         let frame = frame::frame(
             line,
             learned.as_deref().or(self.prefix.as_deref()),
             &mut self.scratch,
         );
-        frame.believed() != Origin::Other
-            && (frame.boot_us.is_some() || frame.time != RawTime::None)
+        let stamped = frame.boot_us.is_some() || frame.time != RawTime::None;
+        stamped.then(|| frame.believed())
     }
 
     /// With the prefix that this line needs.
@@ -281,6 +293,11 @@ fn is_record(line: &[u8]) -> bool {
         && line
             .get(..fields)
             .is_some_and(|fields| memchr::memchr_iter(b',', fields).count() == 3)
+}
+
+/// `{"log":"text"}`, whatever stands before it: its end shows that it is whole.
+fn is_object(line: &[u8]) -> bool {
+    line.ends_with(b"}") && contains(line, b"{\"")
 }
 
 fn piece(line: &[u8]) -> &[u8] {

@@ -44,6 +44,25 @@ fn the_rest_of_a_report_without_its_header_is_read() {
 }
 
 #[test]
+fn an_object_that_is_cut_at_both_ends_is_still_an_object() {
+    let text = r"\u001b[31mred invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), or";
+    for start in [
+        r#":"node-1","_BOOT_ID":"b0071d","MESSAGE":""#,
+        r#"node-1","_BOOT_ID":"b0071d","MESSAGE":""#,
+        r#"_HOSTNAME":"node-1","MESSAGE":""#,
+    ] {
+        for mark in ["…\n", ">\n", ""] {
+            let report = scan_one(format!("{start}{text}{mark}").as_bytes());
+            let trigger = report.trigger.unwrap();
+            assert_eq!(trigger.comm, "\u{1b}[31mred", "{start}{text}{mark}");
+        }
+    }
+    // Even its text's start is lost.
+    let report = scan_one(format!("2J{text}\n").as_bytes());
+    assert_eq!(report.trigger.unwrap().comm, "2J\u{1b}[31mred");
+}
+
+#[test]
 fn a_panic_for_want_of_a_victim_is_the_machines() {
     for panic in [
         "Out of memory and no killable processes...\nKernel panic - not syncing: System is deadlocked on memory\n",

@@ -44,6 +44,27 @@ fn a_line_that_a_process_wrote_to_the_kernel_log_makes_no_report() {
 }
 
 #[test]
+fn a_forged_line_is_no_piece_of_the_line_before() {
+    let decided = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=init,pid=1,uid=0";
+    // Lines of the kernel's that are not known, and so might go on.
+    for before in [
+        r#"{"_TRANSPORT":"kernel","SYSLOG_FACILITY":"0","_SOURCE_MONOTONIC_TIMESTAMP":"20041183","MESSAGE":"slab 0"}"#,
+        "<4>[   20.041183] a line that nothing is known of, and that is long enough",
+        "Mar  9 13:17:05 node-1 kernel: [   20.041183] Out of memory: Killed process",
+    ] {
+        for forged in [KILL, decided] {
+            for written in [
+                format!("<12>[   21.000000] {forged}"),
+                format!("Mar  9 13:17:05 node-1 app[812]: {forged}"),
+            ] {
+                let log = format!("{before}\n{written}\n");
+                assert_eq!(scan(log.as_bytes()), [], "{log}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_forged_line_inside_a_report_changes_nothing() {
     let plain = scan_one(CONTAINER_LIMIT.as_bytes());
     let mut log = String::new();
