@@ -17,7 +17,9 @@ use crate::kernel::kill::{Cause, ConstraintLine};
 use crate::kernel::table::Columns;
 use crate::kernel::trigger::{CpuLine, Header, StackFrame};
 use crate::kernel_version::KernelVersion;
-use crate::report::{Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Trigger};
+use crate::report::{
+    Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Task, Trigger,
+};
 use crate::time::Assumptions;
 
 /// How far a report has come. A kernel prints the sections in this order.
@@ -502,9 +504,10 @@ impl Draft {
             return Taken::Foreign;
         };
         let index = u32::try_from(self.report.text.len()).unwrap_or(u32::MAX);
-        let Some(mut task) = columns.read(row, index) else {
+        let mut task = Task::default();
+        if columns.read(row, index, &mut task).is_none() {
             return Taken::Foreign;
-        };
+        }
         // A number in the name: the header lost columns on its way here.
         if task.comm.starts_with(' ')
             && let Some((guess, better)) = columns.guess_better(row, &task)

@@ -10,6 +10,7 @@ pub(crate) mod journal_verbose;
 pub(crate) mod json;
 mod kmsg;
 mod peel;
+mod remembered;
 mod stamp;
 
 use crate::time::RawTime;
@@ -28,7 +29,7 @@ pub(crate) enum Origin {
 }
 
 /// A line without its framing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Frame<'a> {
     /// What the kernel printed, if it was the kernel.
     pub(crate) text: &'a [u8],
@@ -79,6 +80,7 @@ pub(crate) struct Scratch {
     json: json::Fields,
     value: Vec<u8>,
     unescaped: Vec<u8>,
+    remembered: remembered::Remembered,
 }
 
 /// The frame of a log's first line, if it is the rest of a JSON object, or its middle.
@@ -123,6 +125,22 @@ fn within_quotes<'a>(prefix: &[u8], rest: &'a [u8]) -> &'a [u8] {
     rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest)
 }
 
+/// The line without its own framing; what stood before the kernel's stamp of an earlier line is not read again.
+fn peeled<'a>(line: &'a [u8], remembered: &mut remembered::Remembered) -> Frame<'a> {
+    let by_reading = || {
+        let mut frame = Frame::bare(line);
+        peel::peel(&mut frame);
+        frame
+    };
+    if let Some(frame) = remembered.frame(line) {
+        debug_assert_eq!(frame, by_reading());
+        return frame;
+    }
+    let frame = by_reading();
+    remembered.note(line, &frame);
+    frame
+}
+
 /// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the
 /// same file, learned by [`embedded`].
 pub(crate) fn frame<'a>(
@@ -134,9 +152,9 @@ pub(crate) fn frame<'a>(
         json,
         value,
         unescaped,
+        remembered,
     } = scratch;
-    let mut frame = Frame::bare(line);
-    peel::peel(&mut frame);
+    let mut frame = peeled(line, remembered);
     if let Some(text) = journal_verbose::text_alone(line) {
         frame = Frame::bare(text);
         frame.framed = true;

@@ -438,6 +438,12 @@ fn decoded(frame: &mut Frame<'_>) -> Option<Next> {
 /// ` host kernel: `, ` host daemon[12]: `, ` kernel: `, after a syslog stamp.
 fn host_and_tag<'a>(frame: &mut Frame<'a>, mut cursor: Cursor<'a>) -> Option<Next> {
     frame.framed = true;
+    // A stamp in brackets of which the first is lost.
+    if cursor.eat(b"] ") {
+        frame.text = cursor.0;
+        caller(frame);
+        return Some(Next::Done);
+    }
     cursor.spaces();
     facility_and_level(&mut cursor);
     frame.text = cursor.0;
@@ -528,7 +534,7 @@ fn kernel_stamp(frame: &mut Frame<'_>) {
 }
 
 /// `[ T1234] ` or `[    C0] `: thread or CPU that printed the line.
-fn caller(frame: &mut Frame<'_>) {
+pub(super) fn caller(frame: &mut Frame<'_>) {
     let mut cursor = Cursor(frame.text);
     if !cursor.eat(b"[") {
         return;

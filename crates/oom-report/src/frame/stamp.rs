@@ -237,7 +237,7 @@ pub(super) fn rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
         && let Some(number) = with_year
             .digits(4)
             .filter(|number| (1990..2100).contains(number))
-        && with_year.peek() == Some(b' ')
+        && matches!(with_year.peek(), Some(b' ' | b']'))
     {
         year = Some(i16::try_from(number).ok()?);
         ahead = with_year;

@@ -125,23 +125,18 @@ impl Columns {
         columns
     }
 
-    /// Reads a row by these columns. `None` when it does not fit them.
+    /// Reads a row by these columns into an empty task, which is then where it stays. `None` when it does not fit them.
     #[inline]
-    pub(crate) fn read(&self, row: &[u8], line: LineIndex) -> Option<Task> {
+    pub(crate) fn read(&self, row: &[u8], line: LineIndex, task: &mut Task) -> Option<()> {
         let mut cursor = Cursor(row);
         cursor.need(b"[")?;
         cursor.spaces();
-        let pid = cursor.number_u32()?;
+        task.pid = cursor.number_u32()?;
+        task.line = line;
         cursor.spaces();
         cursor.need(b"]")?;
-        let mut task = Task {
-            pid,
-            line,
-            ..Task::default()
-        };
         for column in self.columns.iter().take(self.count) {
-            cursor.spaces();
-            let value = cursor.signed()?;
+            let value = cursor.column()?;
             let size = || u64::try_from(value).ok();
             match column {
                 Column::Uid => task.uid = u32::try_from(value).ok(),
@@ -168,7 +163,7 @@ impl Columns {
             false => cursor.0,
         };
         task.comm = text(name);
-        Some(task)
+        Some(())
     }
 
     /// Columns told from a row in whose name these leave a number, and what they make of it.
@@ -179,7 +174,8 @@ impl Columns {
             return None;
         }
         let guess = Self::guess(row)?;
-        let better = guess.read(row, task.line)?;
+        let mut better = Task::default();
+        guess.read(row, task.line, &mut better)?;
         (!begins_with_number(&better.comm)).then_some((guess, better))
     }
 

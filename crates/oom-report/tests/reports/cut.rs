@@ -63,6 +63,20 @@ fn an_object_that_is_cut_at_both_ends_is_still_an_object() {
 }
 
 #[test]
+fn a_stamp_that_lost_its_bracket_is_no_part_of_a_name() {
+    for start in [
+        "Tue Nov 24 05:00:22 2026] ",
+        "Nov 24 05:00:22 2026] ",
+        "Tue Nov 24 05:00:22 2026] [ T1234] ",
+    ] {
+        let log =
+            format!("{start}forger invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0\n");
+        let trigger = scan_one(log.as_bytes()).trigger.unwrap();
+        assert_eq!(trigger.comm, "forger", "{start}");
+    }
+}
+
+#[test]
 fn a_panic_for_want_of_a_victim_is_the_machines() {
     for panic in [
         "Out of memory and no killable processes...\nKernel panic - not syncing: System is deadlocked on memory\n",
