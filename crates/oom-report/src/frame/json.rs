@@ -22,8 +22,8 @@ enum Writer {
     /// The object does not say.
     #[default]
     Unsaid,
-    /// Journal: kernel transport, facility 0.
-    JournalKernel,
+    /// Journal: kernel transport, facility 0. `dmesg --json --decode`: facility 0.
+    Kernel,
     /// A field names the kernel as the program.
     NamedKernel,
     /// Another program.
@@ -91,6 +91,8 @@ const FACILITY: &[&str] = &[
     "syslogfacility-text",
     "facility",
     "facility_label",
+    // `dmesg --json --decode`
+    "fac",
 ];
 /// Facilities other than the kernel's, by name (syslog(3)). Graylog's `facility` may be anything.
 const OTHERS_FACILITIES: &[&str] = &[
@@ -125,6 +127,9 @@ const TIME: &[&str] = &[
     "ISODATE",
     "_time",
     "_SOURCE_REALTIME_TIMESTAMP",
+    // Kubernetes' events
+    "lastTimestamp",
+    "eventTime",
 ];
 
 /// How much of an object there was.
@@ -277,14 +282,23 @@ impl Fields {
             .find_map(|key| text_of(key))
             // Elastic's collectors: `{"host":{"name":"node-1"}}`.
             .or_else(|| object.get("host")?.get("name")?.as_str())
+            // Kubernetes' events: `"source": {"component": "kernel-monitor", "host": "node-1"}`.
+            .or_else(|| object.get("source")?.get("host")?.as_str())
             .map(|host| host.as_bytes().to_vec());
         self.boot_id = text_of("_BOOT_ID").map(|id| id.as_bytes().to_vec());
         self.boot_us = number_of("_SOURCE_MONOTONIC_TIMESTAMP")
             .or_else(|| number_of("_SOURCE_BOOTTIME_TIMESTAMP"));
+        // `dmesg --json`: seconds since boot.
+        let since_boot = object.get("time").and_then(Value::as_f64);
+        let of_dmesg = object.contains_key("pri") && since_boot.is_some();
+        if of_dmesg {
+            self.boot_us = since_boot.map(|seconds| (seconds * 1e6).round() as u64);
+        }
         self.time = match number_of("__REALTIME_TIMESTAMP") {
             Some(microseconds) => {
                 i64::try_from(microseconds).map_or(RawTime::None, RawTime::EpochUs)
             }
+            None if of_dmesg => RawTime::None,
             None => time_of(object),
         };
         let facility = FACILITY.iter().find_map(|key| {
@@ -294,11 +308,15 @@ impl Fields {
         });
         self.writer = match text_of("_TRANSPORT") {
             Some("kernel") => match facility {
-                Some(true) => Writer::JournalKernel,
+                Some(true) => Writer::Kernel,
                 Some(false) => Writer::Other,
                 None => Writer::NamedKernel,
             },
             Some(_) => Writer::Other,
+            // The kernel's buffer: a process cannot get facility 0 into it.
+            None if of_dmesg && object.contains_key("fac") && facility == Some(true) => {
+                Writer::Kernel
+            }
             // Only the kernel logs with facility 0; whoever named the program may have been told anything.
             None if facility == Some(false) => Writer::Other,
             None => match PROGRAM.iter().find_map(|key| text_of(key)) {
@@ -323,14 +341,14 @@ impl Fields {
             host: self.host.as_deref().or(outer.host),
             boot_id: self.boot_id.as_deref().or(outer.boot_id),
             origin: match self.writer {
-                Writer::JournalKernel => Origin::Kernel,
+                Writer::Kernel => Origin::Kernel,
                 Writer::NamedKernel => Origin::KernelTag,
                 Writer::Unsaid => Origin::Unverified,
                 Writer::Other => Origin::Other,
             },
             cap: match self.writer {
                 Writer::Unsaid => Origin::Unverified,
-                Writer::JournalKernel | Writer::NamedKernel | Writer::Other => outer.cap,
+                Writer::Kernel | Writer::NamedKernel | Writer::Other => outer.cap,
             },
             framed: true,
             cut: outer.cut,

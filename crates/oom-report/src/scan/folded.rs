@@ -1,10 +1,13 @@
 //! Objects that were printed over several lines (`journalctl -o json-pretty`, `gcloud logging read --format=json`): each
-//! becomes one line again, with empty lines behind it, so that all lines keep their numbers.
+//! becomes one line again, with empty lines behind it, so that all lines keep their numbers. So do those of a list that
+//! the first object holds (`dmesg --json`, `aws logs filter-log-events`, `kubectl get events -o json`).
 
 /// How a log begins shows within so many bytes.
 const HEAD: usize = 4096;
 /// An object that is longer is none.
 const LONGEST: usize = 1024 * 1024;
+/// A list of entries stands no deeper than this: `{"hits":{"hits":[`.
+const DEEPEST_LIST: usize = 3;
 
 /// Takes the bytes of a log in pieces, and gives them back unfolded.
 #[derive(Debug)]
@@ -27,6 +30,21 @@ pub(super) struct Place {
     owed: usize,
     /// Bytes of the object so far.
     length: usize,
+    list: List,
+    /// The last byte outside of strings that is no white space.
+    before: u8,
+}
+
+/// The list of entries in the log's first object.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum List {
+    /// It may still begin.
+    #[default]
+    Before,
+    /// Its entries follow, so deep in the first object.
+    Within(usize),
+    /// There is none, or it is over.
+    Behind,
 }
 
 impl Default for Unfolding {
@@ -118,10 +136,18 @@ impl Place {
     /// Unfolds `piece` into `out`. Returns how much of it was taken: less than all where it is no list of objects any more.
     fn unfold(&mut self, piece: &[u8], out: &mut Vec<u8>) -> usize {
         for (at, byte) in piece.iter().enumerate() {
+            if *byte == b'{' && !self.in_string && self.begins_list() {
+                // What stands before the list is a line of its own.
+                self.list = List::Within(self.depth);
+                self.settle(out);
+            }
             let goes_on = match self.in_string {
                 true => self.in_string(*byte),
                 false => self.between(*byte),
             };
+            if !self.in_string && !byte.is_ascii_whitespace() {
+                self.before = *byte;
+            }
             match goes_on {
                 Next::Keep => out.push(*byte),
                 Next::Drop => {}
@@ -138,10 +164,24 @@ impl Place {
         piece.len()
     }
 
+    /// Whether an object that begins here is the first of a list in the log's first object.
+    fn begins_list(&self) -> bool {
+        self.list == List::Before
+            && self.before == b'['
+            && (2..=DEEPEST_LIST).contains(&self.depth)
+            && self.owed > 0
+    }
+
     /// Gives back the line ends that were taken.
     fn settle(&mut self, out: &mut Vec<u8>) {
         out.extend(std::iter::repeat_n(b'\n', self.owed));
-        *self = Self::default();
+        *self = Self {
+            list: match self.list {
+                List::Before => List::Behind,
+                known => known,
+            },
+            ..Self::default()
+        };
     }
 
     fn in_string(&mut self, byte: u8) -> Next {
@@ -175,6 +215,11 @@ impl Place {
                 return Next::Drop;
             }
             (b' ' | b'\t' | b'\r', _) => return Next::Drop,
+            // The first object goes on behind its list.
+            (b']', 0) if let List::Within(depth) = self.list => {
+                self.list = List::Behind;
+                self.depth = depth - 1;
+            }
             // The list around the objects, and what journalctl's json-seq puts before each (RFC 7464).
             (b'[' | b']' | b',' | 0x1e, 0) => return Next::Drop,
             (_, 0) => return Next::Stop,
@@ -218,6 +263,15 @@ mod tests {
             (
                 "[\n  {\n    \"a\": {\n      \"b\": [1, 2]\n    }\n  },\n  {\n    \"c\": 1\n  }\n]\n",
                 "\n{\"a\":{\"b\":[1,2]}}\n\n\n\n\n{\"c\":1}\n\n\n\n",
+            ),
+            // A list of entries in the first object.
+            (
+                "{\n \"dmesg\": [\n {\n \"msg\": \"a\"\n },{\n \"msg\": \"b\"\n }\n ]\n}\n",
+                "{\"dmesg\":[\n\n{\"msg\":\"a\"}\n\n{\"msg\":\"b\"}\n\n\n]}\n\n",
+            ),
+            (
+                "{\n \"n\": 1, \"hits\": {\n \"hits\": [\n {\"a\": [{\"b\": 1}]} ],\n \"c\": [ {} ]\n }\n}\n",
+                "{\"n\":1,\"hits\":{\"hits\":[\n\n\n{\"a\":[{\"b\":1}]}],\"c\":[{}]}}\n\n\n\n",
             ),
             // A line of another kind: from there on all is left as it is.
             (

@@ -1,5 +1,7 @@
 //! The same report in every form of a log line.
 
+use oom_report::report::Provenance;
+
 use crate::line_forms::{FORMS, wrap};
 use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
 
@@ -90,6 +92,112 @@ fn a_list_of_objects_over_several_lines_is_read() {
     // A citation names the line that its object begins on.
     let first = report.text.first_line().unwrap();
     assert_eq!(log.lines().nth(first as usize - 1), Some("  {"));
+}
+
+/// `dmesg --json`, as util-linux 2.38 prints it; with `--decode` it says who wrote a line.
+#[test]
+fn a_list_of_dmesg_in_an_object_is_read() {
+    let dmesg = |head: &str| {
+        let entry = |(us, text): &(u64, String)| {
+            format!(
+                "{{\n{head}         \"time\": {:5}.{:06},\n         \"msg\": {}\n      }}",
+                us / 1_000_000,
+                us % 1_000_000,
+                serde_json::Value::from(text.as_str())
+            )
+        };
+        let entries: Vec<_> = records(CONTAINER_LIMIT).iter().map(entry).collect();
+        format!(
+            "{{\n   \"dmesg\": [\n      {}\n   ]\n}}\n",
+            entries.join(",")
+        )
+    };
+    let whole = scan_one(CONTAINER_LIMIT.as_bytes());
+    for (head, provenance) in [
+        ("         \"pri\": 6,\n", Provenance::Unverified),
+        (
+            "         \"fac\": \"kern\",\n         \"pri\": \"info\",\n",
+            Provenance::Kernel,
+        ),
+    ] {
+        let log = dmesg(head);
+        let report = scan_one(log.as_bytes());
+        assert_eq!(facts(&report), facts(&whole));
+        assert_eq!(report.provenance, provenance);
+        assert_eq!(report.time.boot_us, whole.time.boot_us);
+        assert!(report.time.wall.is_none());
+        let first = report.text.first_line().unwrap() as usize;
+        assert!(
+            log.lines().nth(first - 1).unwrap().ends_with('{'),
+            "{first}"
+        );
+    }
+    let forged = dmesg("         \"fac\": \"user\",\n         \"pri\": \"warn\",\n");
+    assert_eq!(scan(forged.as_bytes()), []);
+}
+
+/// Entries inside the one object that an API answers with.
+#[test]
+fn lists_of_entries_that_interfaces_answer_with_are_read() {
+    let records = records(CONTAINER_LIMIT);
+    let line = |us: &u64, text: &str| {
+        let (s, us) = (us / 1_000_000, us % 1_000_000);
+        format!("Nov 24 05:00:00 ip-10-0-0-1 kernel: [{s:5}.{us:06}] {text}")
+    };
+    // `aws logs filter-log-events`
+    let events: Vec<_> = records
+        .iter()
+        .map(|(us, text)| {
+            serde_json::json!({
+                "logStreamName": "i-0abc", "timestamp": 1795496400123_u64, "message": line(us, text),
+                "ingestionTime": 1795496405000_u64, "eventId": "3785",
+            })
+        })
+        .collect();
+    let of_aws =
+        serde_json::json!({"events": events, "searchedLogStreams": [{"logStreamName": "i-0abc"}]});
+    // Elasticsearch
+    let hits: Vec<_> = records
+        .iter()
+        .map(|(us, text)| {
+            serde_json::json!({
+                "_index": "syslog", "_id": "1",
+                "_source": {"message": line(us, text), "@timestamp": "2026-11-24T05:00:00.000Z", "tags": [{"a": 1}]},
+            })
+        })
+        .collect();
+    let of_elastic = serde_json::json!({"_shards": {"failures": []}, "hits": {"hits": hits, "max_score": null}, "took": 5});
+    for document in [of_aws, of_elastic] {
+        let log = serde_json::to_string_pretty(&document).unwrap();
+        let report = scan_one(log.as_bytes());
+        assert_eq!(facts(&report), facts(&scan_one(CONTAINER_LIMIT.as_bytes())));
+        assert_eq!(report.node.as_deref(), Some("ip-10-0-0-1"));
+        let wall = report.time.wall.unwrap();
+        assert!(
+            wall.timestamp
+                .to_string()
+                .starts_with("2026-11-24T05:00:00"),
+            "{}",
+            wall.timestamp
+        );
+    }
+    // `kubectl get events -o json`
+    let events: Vec<_> = [101, 102]
+        .map(|pid| {
+            serde_json::json!({
+                "apiVersion": "v1", "kind": "Event", "reason": "OOMKilling", "lastTimestamp": "2026-11-24T05:00:00Z",
+                "metadata": {"name": "n.1", "managedFields": [{"manager": "npd"}]},
+                "message": format!("Memory cgroup out of memory: Kill process {pid} (java) score 1000 or sacrifice child"),
+                "source": {"component": "kernel-monitor", "host": "node-1"},
+            })
+        })
+        .into();
+    let document = serde_json::json!({"apiVersion": "v1", "items": events, "kind": "List", "metadata": {"resourceVersion": ""}});
+    let reports = scan(serde_json::to_string_pretty(&document).unwrap().as_bytes());
+    let pids: Vec<_> = reports.iter().map(|report| report.victims[0].pid).collect();
+    assert_eq!(pids, [101, 102]);
+    assert_eq!(reports[0].node.as_deref(), Some("node-1"));
+    assert!(reports[0].time.wall.is_some());
 }
 
 #[test]
