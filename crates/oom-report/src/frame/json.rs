@@ -155,9 +155,10 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
 
 /// What may have stood before the rest of an object that begins inside its text.
 const IN_TEXT: &[u8] = b"{\"log\":\"";
+const IN_VALUE: &[u8] = b"{\"lost\":\"";
 /// What may have stood before the rest of an object: as far as into a value that is no text, or a key.
 const LOST: [&[u8]; 6] = [
-    b"{\"lost\":\"",
+    IN_VALUE,
     b"{\"",
     b"{\"lost\"",
     b"{\"lost\":",
@@ -179,18 +180,26 @@ pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
     whole.is_some()
 }
 
-/// Reads the middle of an object: its start is lost, and its end behind the start of its text.
+/// Reads the middle of an object: its start is lost, and its end behind the start of its text. Its text is empty when the name
+/// of the text's key is lost.
 pub(crate) fn decode_middle(text: &[u8], fields: &mut Fields) -> bool {
     let closed = closed(text);
-    let of_object = LOST
+    let found = LOST
         .iter()
-        .find_map(|lost| object(&[*lost, &closed].concat()))
-        .is_some_and(|object| fields.fill(&object));
-    // Any words may be the middle of a text: only the key of a text shows that there was an object, or an escape that no
+        .find_map(|lost| Some((*lost, object(&[*lost, &closed].concat())?)));
+    // Any words may be the middle of a value or of a text: only a key shows that there was an object, or an escape that no
     // other form has.
-    of_object
-        || memchr::memmem::find(text, b"\\u00").is_some()
-            && object(&[IN_TEXT, &closed].concat()).is_some_and(|object| fields.fill(&object))
+    match found {
+        Some((_, object)) if fields.fill(&object) => true,
+        Some((lost, _)) if lost != IN_VALUE => {
+            *fields = Fields::default();
+            true
+        }
+        _ => {
+            memchr::memmem::find(text, b"\\u00").is_some()
+                && object(&[IN_TEXT, &closed].concat()).is_some_and(|object| fields.fill(&object))
+        }
+    }
 }
 
 fn object(text: &[u8]) -> Option<serde_json::Map<String, Value>> {

@@ -57,6 +57,8 @@ fn an_object_that_is_cut_at_both_ends_is_still_an_object() {
             assert_eq!(trigger.comm, "\u{1b}[31mred", "{start}{text}{mark}");
         }
     }
+    // The text's key is lost, and so whether it is one.
+    assert_eq!(scan(format!("SAGE\":\"{text}\n").as_bytes()), []);
     // Even its text's start is lost.
     let report = scan_one(format!("2J{text}\n").as_bytes());
     assert_eq!(report.trigger.unwrap().comm, "2J\u{1b}[31mred");
