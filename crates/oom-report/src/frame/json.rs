@@ -153,10 +153,11 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
     }
 }
 
-/// What may have stood before the rest of an object that begins inside its text.
+/// What may have stood before the rest of an object: as far as into its text,
 const IN_TEXT: &[u8] = b"{\"log\":\"";
+/// as far as into a value that is no text,
 const IN_VALUE: &[u8] = b"{\"lost\":\"";
-/// What may have stood before the rest of an object: as far as into a value that is no text, or a key.
+/// or anywhere outside of its text.
 const LOST: [&[u8]; 6] = [
     IN_VALUE,
     b"{\"",

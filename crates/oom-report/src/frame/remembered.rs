@@ -8,11 +8,12 @@ use crate::time::RawTime;
 /// `Mar  9 13:17:05 node-1 kernel: `, `<4>`: all of a frame that stands before the kernel's stamp.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    /// Empty: nothing is remembered.
+    /// The bytes themselves.
     head: Vec<u8>,
     time: RawTime,
     /// Where the host's name stands in the head.
     host: Option<(usize, usize)>,
+    /// The frame's `origin` and `cap`; none while nothing is remembered.
     origin: Option<(Origin, Origin)>,
 }
 

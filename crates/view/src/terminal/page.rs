@@ -1,8 +1,8 @@
 //! A page in the making: wrapping to the width, colour, indentation. Callers hand in text that is already escaped.
 
 use anstyle::{AnsiColor, Style};
-use textwrap::core::Word;
-use textwrap::{Options, WordSeparator, WordSplitter, wrap};
+use textwrap::core::{Word, break_words};
+use textwrap::wrap_algorithms::wrap_first_fit;
 
 use crate::Looks;
 
@@ -134,12 +134,7 @@ impl Page {
             .width
             .saturating_sub(columns(first))
             .max(NARROWEST);
-        // Long words (ids, paths) are broken: nothing runs over the edge.
-        let options = Options::new(room)
-            .word_separator(WordSeparator::Custom(words))
-            .word_splitter(WordSplitter::NoHyphenation)
-            .break_words(true);
-        for (at, line) in wrap(text, options).iter().enumerate() {
+        for (at, line) in lines(text, room).enumerate() {
             match at {
                 0 => self.inked(label_ink, first),
                 _ => self.text.push_str(indent),
@@ -156,11 +151,35 @@ impl Page {
     }
 }
 
+/// The text in lines of `room` columns at most. Long words (ids, paths) are broken: nothing runs over the edge.
+///
+/// What [`textwrap::wrap`] does with the same words, without what is not asked for here: hyphens, indentation, owned lines.
+fn lines(text: &str, room: usize) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(move |line| {
+        let words = break_words(words(line), room);
+        let mut rest = line;
+        let take = |words: &[Word<'_>]| {
+            let length = words
+                .iter()
+                .map(|word| word.word.len() + word.whitespace.len())
+                .sum();
+            let (taken, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            rest = after;
+            taken.trim_end_matches(' ')
+        };
+        let lines: Vec<_> = wrap_first_fit(&words, &[room as f64])
+            .into_iter()
+            .map(take)
+            .collect();
+        lines
+    })
+}
+
 /// Words for wrapping: a line may also end behind the commas of the kernel's `key=value,` lists and the slashes of
 /// paths, so that long ones break where the eye does.
-fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
     let mut rest = line;
-    Box::new(std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         // Bytes do: what ends a word is ASCII, and so is what stands before it.
         let (mut before, mut one_earlier) = (rest.bytes().next()?, b' ');
         let end = rest
@@ -180,8 +199,22 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
             .map_or(rest.len(), |at| at + 1);
         let (word, after) = rest.split_at_checked(end)?;
         rest = after;
-        Some(Word::from(word))
-    }))
+        Some(measured(word))
+    })
+}
+
+/// A word and its width: that of printable ASCII is its length.
+fn measured(word: &str) -> Word<'_> {
+    let shown = word.trim_end_matches(' ');
+    match shown.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => Word {
+            word: shown,
+            whitespace: word.get(shown.len()..).unwrap_or_default(),
+            penalty: "",
+            width: shown.len(),
+        },
+        false => Word::from(word),
+    }
 }
 
 /// Columns that a text takes.
@@ -206,4 +239,22 @@ pub(crate) fn fit(text: &str, room: usize, unicode: bool) -> String {
         out.push(character);
     }
     out + mark
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use textwrap::{Options, WordSeparator, WordSplitter};
+
+    proptest! {
+        #[test]
+        fn text_is_wrapped_as_the_library_does(text in "([a-z]{1,9}|[ ,/=(\n]|\u{e9}|\u{4f60}){0,60}", room in 3_usize..30) {
+            let options = Options::new(room)
+                .word_separator(WordSeparator::Custom(|line| Box::new(super::words(line))))
+                .word_splitter(WordSplitter::NoHyphenation)
+                .break_words(true);
+            let ours: Vec<_> = super::lines(&text, room).collect();
+            prop_assert_eq!(ours, textwrap::wrap(&text, options));
+        }
+    }
 }
