@@ -156,6 +156,10 @@ impl Page {
 /// What [`textwrap::wrap`] does with the same words, without what is not asked for here: hyphens, indentation, owned lines.
 fn lines(text: &str, room: usize) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(move |line| {
+        // No character takes more columns than bytes.
+        if line.len() < room {
+            return vec![line.trim_end_matches(' ')];
+        }
         let words = break_words(words(line), room);
         let mut rest = line;
         let take = |words: &[Word<'_>]| {
@@ -167,11 +171,10 @@ fn lines(text: &str, room: usize) -> impl Iterator<Item = &str> {
             rest = after;
             taken.trim_end_matches(' ')
         };
-        let lines: Vec<_> = wrap_first_fit(&words, &[room as f64])
+        wrap_first_fit(&words, &[room as f64])
             .into_iter()
             .map(take)
-            .collect();
-        lines
+            .collect()
     })
 }
 
