@@ -146,7 +146,7 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
         Ok(Value::Object(object)) => fields.fill(&object).then_some(Decoded::Whole),
         Ok(_) => None,
         Err(error) if error.is_eof() => {
-            let object = object(&closed(text))?;
+            let object = mended(b"", text)?;
             fields.fill(&object).then_some(Decoded::Cut)
         }
         Err(_) => None,
@@ -155,11 +155,9 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
 
 /// What may have stood before the rest of an object: as far as into its text,
 const IN_TEXT: &[u8] = b"{\"log\":\"";
-/// as far as into a value that is no text,
-const IN_VALUE: &[u8] = b"{\"lost\":\"";
 /// or anywhere outside of its text.
 const LOST: [&[u8]; 6] = [
-    IN_VALUE,
+    b"{\"lost\":\"",
     b"{\"",
     b"{\"lost\"",
     b"{\"lost\":",
@@ -184,23 +182,34 @@ pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
 /// Reads the middle of an object: its start is lost, and its end behind the start of its text. Its text is empty when the name
 /// of the text's key is lost.
 pub(crate) fn decode_middle(text: &[u8], fields: &mut Fields) -> bool {
-    let closed = closed(text);
+    // Any words may be the middle of a value or of a text: only a key and its value show that there was an object, or an
+    // escape that no other form has.
+    let has_key = memchr::memmem::find(text, b"\":").is_some();
     let found = LOST
         .iter()
-        .find_map(|lost| Some((*lost, object(&[*lost, &closed].concat())?)));
-    // Any words may be the middle of a value or of a text: only a key shows that there was an object, or an escape that no
-    // other form has.
+        .filter(|_| has_key)
+        .find_map(|lost| mended(lost, text));
     match found {
-        Some((_, object)) if fields.fill(&object) => true,
-        Some((lost, _)) if lost != IN_VALUE => {
-            *fields = Fields::default();
+        Some(object) => {
+            if !fields.fill(&object) {
+                *fields = Fields::default();
+            }
             true
         }
         _ => {
             memchr::memmem::find(text, b"\\u00").is_some()
-                && object(&[IN_TEXT, &closed].concat()).is_some_and(|object| fields.fill(&object))
+                && mended(IN_TEXT, text).is_some_and(|object| fields.fill(&object))
         }
     }
+}
+
+/// The object that `start` and `text` begin, ended where the text stops: inside a string or anywhere else.
+fn mended(start: &[u8], text: &[u8]) -> Option<serde_json::Map<String, Value>> {
+    const ENDS: [&[u8]; 5] = [b"}", b"\":0}", b":0}", b"0}", b"\"lost\":0}"];
+    object(&[start, &closed(text)].concat()).or_else(|| {
+        ENDS.iter()
+            .find_map(|end| object(&[start, text, *end].concat()))
+    })
 }
 
 fn object(text: &[u8]) -> Option<serde_json::Map<String, Value>> {

@@ -51,7 +51,16 @@ fn an_object_that_is_cut_at_both_ends_is_still_an_object() {
         r#"node-1","_BOOT_ID":"b0071d","MESSAGE":""#,
         r#"_HOSTNAME":"node-1","MESSAGE":""#,
     ] {
-        for mark in ["…\n", ">\n", ""] {
+        for mark in [
+            "…\n",
+            ">\n",
+            "",
+            "\"",
+            "\",",
+            "\",\"_PID",
+            "\",\"_PID\"",
+            "\",\"_PID\":",
+        ] {
             let report = scan_one(format!("{start}{text}{mark}").as_bytes());
             let trigger = report.trigger.unwrap();
             assert_eq!(trigger.comm, "\u{1b}[31mred", "{start}{text}{mark}");
