@@ -115,30 +115,6 @@ impl<'a> Cursor<'a> {
         Some(if negative { -value } else { value })
     }
 
-    /// The next column of a table: a number, negative or not, behind its padding.
-    // In its caller's loop the place stays in registers: a table is most of a report.
-    #[inline(always)]
-    pub(crate) fn column(&mut self) -> Option<i64> {
-        self.spaces();
-        let mut ahead = *self;
-        let negative = ahead.peek() == Some(b'-');
-        if negative {
-            ahead.0 = ahead.0.get(1..)?;
-        }
-        match ahead
-            .0
-            .first_chunk::<8>()
-            .map(|bytes| leading_digits(*bytes))
-        {
-            Some((count @ 1..8, value)) => {
-                self.0 = ahead.0.get(count..)?;
-                let value = value as i64;
-                Some(if negative { -value } else { value })
-            }
-            _ => self.signed(),
-        }
-    }
-
     /// A number that fits 32 bits.
     #[inline]
     pub(crate) fn number_u32(&mut self) -> Option<u32> {

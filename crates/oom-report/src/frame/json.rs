@@ -185,11 +185,8 @@ pub(crate) fn decode_middle(text: &[u8], fields: &mut Fields) -> bool {
     // Any words may be the middle of a value or of a text: only a key and its value show that there was an object, or an
     // escape that no other form has.
     let has_key = memchr::memmem::find(text, b"\":").is_some();
-    let found = LOST
-        .iter()
-        .filter(|_| has_key)
-        .find_map(|lost| mended(lost, text));
-    match found {
+    let of_object = || LOST.iter().find_map(|lost| mended(lost, text));
+    match has_key.then(of_object).flatten() {
         Some(object) => {
             if !fields.fill(&object) {
                 *fields = Fields::default();

@@ -42,7 +42,7 @@ impl Remembered {
 
     /// Notes what stands before the stamp of a line that was just peeled; nothing where the frame is of another shape.
     pub(super) fn note(&mut self, line: &[u8], frame: &Frame<'_>) {
-        if frame.boot_us.is_none() || frame.caller.is_some() || frame.continues || frame.cut {
+        if frame.boot_us.is_none() {
             return;
         }
         let Some(head) = head(line, frame) else {
@@ -52,10 +52,6 @@ impl Remembered {
             let from = (host.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
             (from, from.wrapping_add(host.len()))
         });
-        // Only what stands in the head is the same in the next line.
-        if frame.boot_id.is_some() || host.is_some_and(|(_, to)| to > head.len()) {
-            return;
-        }
         self.head.clear();
         self.head.extend(head);
         self.time = frame.time;
