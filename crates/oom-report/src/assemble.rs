@@ -9,6 +9,7 @@ mod announced;
 mod aside;
 mod boots;
 mod picked;
+mod rows;
 mod settle;
 mod tangle;
 

@@ -27,6 +27,37 @@ fn leading_digits(bytes: [u8; 8]) -> (usize, u64) {
     (count as usize, upper.wrapping_add(lower) >> 32)
 }
 
+/// A column as it is nearly always, and what stands behind it: spaces alone, then seven digits at most.
+#[inline(always)]
+fn short_column(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut rest = bytes;
+    loop {
+        let others = u64::from_le_bytes(*rest.first_chunk()?) ^ eight(b' ');
+        rest = rest.get((others.trailing_zeros() / 8) as usize..)?;
+        if others != 0 {
+            break;
+        }
+    }
+    let negative = rest.first() == Some(&b'-');
+    let rest = rest.get(usize::from(negative)..)?;
+    let (count, value) = leading_digits(*rest.first_chunk()?);
+    if !(1..8).contains(&count) {
+        return None;
+    }
+    let value = i64::try_from(value).ok()?;
+    Some((if negative { -value } else { value }, rest.get(count..)?))
+}
+
+/// Any column. Apart, and by value, so that the usual one stays in the processor's registers.
+#[cold]
+#[inline(never)]
+fn any_column(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut cursor = Cursor(bytes);
+    cursor.spaces();
+    let value = cursor.signed()?;
+    Some((value, cursor.0))
+}
+
 /// What is left of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
@@ -113,6 +144,17 @@ impl<'a> Cursor<'a> {
         let negative = self.eat(b"-");
         let value = i64::try_from(self.number()?).ok()?;
         Some(if negative { -value } else { value })
+    }
+
+    /// A column of a table: spaces, then a decimal number that may be negative.
+    #[inline(always)]
+    pub(crate) fn column(&mut self) -> Option<i64> {
+        let (value, rest) = match short_column(self.0) {
+            Some(read) => read,
+            None => any_column(self.0)?,
+        };
+        self.0 = rest;
+        Some(value)
     }
 
     /// A number that fits 32 bits.

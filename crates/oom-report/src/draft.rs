@@ -6,6 +6,7 @@
 mod cgroup;
 mod finish;
 mod system;
+mod table;
 pub(crate) mod victims;
 
 use smol_str::SmolStr;
@@ -17,9 +18,7 @@ use crate::kernel::kill::{Cause, ConstraintLine};
 use crate::kernel::table::Columns;
 use crate::kernel::trigger::{CpuLine, Header, StackFrame};
 use crate::kernel_version::KernelVersion;
-use crate::report::{
-    Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Task, Trigger,
-};
+use crate::report::{Doubt, LineIndex, Memcg, OomReport, Outcome, Provenance, Scope, Trigger};
 use crate::time::Assumptions;
 
 /// How far a report has come. A kernel prints the sections in this order.
@@ -204,12 +203,7 @@ impl Draft {
 
     /// Keeps the line's text and notes that the report went on.
     pub(crate) fn keep(&mut self, frame: &Frame<'_>, number: u64) -> LineIndex {
-        self.foreign = 0;
-        if let (Some(last), Some(now)) = (self.last_boot_us, frame.boot_us) {
-            let faded = self.pause_us - self.pause_us / 8;
-            self.pause_us = faded.max(now.saturating_sub(last));
-        }
-        self.last_boot_us = frame.boot_us.or(self.last_boot_us);
+        self.go_on(frame);
         match std::str::from_utf8(frame.text) {
             Ok(text) => self.report.text.push(number, text),
             Err(_) => self
@@ -217,6 +211,15 @@ impl Draft {
                 .text
                 .push(number, &String::from_utf8_lossy(frame.text)),
         }
+    }
+
+    fn go_on(&mut self, frame: &Frame<'_>) {
+        self.foreign = 0;
+        if let (Some(last), Some(now)) = (self.last_boot_us, frame.boot_us) {
+            let faded = self.pause_us - self.pause_us / 8;
+            self.pause_us = faded.max(now.saturating_sub(last));
+        }
+        self.last_boot_us = frame.boot_us.or(self.last_boot_us);
     }
 
     /// Takes a line if it belongs here. Kill and reaper lines go through [`Draft::kill`] and the assembler.
@@ -389,10 +392,14 @@ impl Draft {
 
     fn enter(&mut self, stage: Stage, frame: &Frame<'_>, number: u64) -> LineIndex {
         self.stage = self.stage.max(stage);
+        self.close_lists();
+        self.keep(frame, number)
+    }
+
+    fn close_lists(&mut self) {
         self.stats_open = false;
         self.counters_open = false;
         self.slab_open = false;
-        self.keep(frame, number)
     }
 
     fn trigger(&mut self) -> &mut Trigger {
@@ -492,47 +499,6 @@ impl Draft {
                 .ok()
                 .and_then(KernelVersion::parse);
         }
-        Taken::Yes
-    }
-
-    fn take_task(&mut self, row: &[u8], frame: &Frame<'_>, number: u64) -> Taken {
-        if self.stage > Stage::Table || (self.stage == Stage::Stack && self.columns.is_none()) {
-            return Taken::Foreign;
-        }
-        let guessed = self.columns.is_none();
-        let Some(mut columns) = self.columns.or_else(|| Columns::guess(row)) else {
-            return Taken::Foreign;
-        };
-        let index = u32::try_from(self.report.text.len()).unwrap_or(u32::MAX);
-        let mut task = Task::default();
-        if columns.read(row, index, &mut task).is_none() {
-            return Taken::Foreign;
-        }
-        // A number in the name: the header lost columns on its way here.
-        if task.comm.starts_with(' ')
-            && let Some((guess, better)) = columns.guess_better(row, &task)
-        {
-            (columns, task) = (guess, better);
-            self.columns = self.columns.and(Some(guess));
-        }
-        // The same row again is another report's; ascending pids are the usual order, so only the last rows are looked at.
-        let first = self.pids.len().saturating_sub(64);
-        if self
-            .pids
-            .get(first..)
-            .is_some_and(|last| last.contains(&task.pid))
-        {
-            return Taken::Conflict;
-        }
-        if guessed {
-            self.report
-                .doubts
-                .push((Doubt::TableHeaderMissing, Some(index)));
-            self.columns = Some(columns);
-        }
-        self.enter(Stage::Table, frame, number);
-        self.pids.push(task.pid);
-        self.report.tasks.push(task);
         Taken::Yes
     }
 

@@ -14,6 +14,7 @@ mod remembered;
 mod stamp;
 
 use crate::time::RawTime;
+pub(crate) use remembered::is_plain;
 
 /// Who wrote the line, as far as its framing shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +140,16 @@ fn peeled<'a>(line: &'a [u8], remembered: &mut remembered::Remembered) -> Frame<
     let frame = by_reading();
     remembered.note(line, &frame);
     frame
+}
+
+/// The frame of a row of a task table, where it is nothing but the kernel's stamp behind the same bytes as in the line before,
+/// or alone: what [`frame()`] would make of it. All that stands before the text is plain.
+pub(crate) fn of_row<'a>(line: &'a [u8], scratch: &Scratch) -> Option<Frame<'a>> {
+    let frame = match line.first() {
+        Some(b'[') => remembered::stamped(Frame::bare(line)),
+        _ => scratch.remembered.frame(line),
+    };
+    frame.filter(|frame| frame.text.first() == Some(&b'['))
 }
 
 /// Takes the framing off `line` (no line end in it). `prefix` is what a shipper put before earlier lines of the

@@ -9,6 +9,7 @@ mod folded;
 mod look_back;
 mod markup;
 mod parallel;
+mod rows;
 mod stream;
 mod wrapped;
 
@@ -313,6 +314,7 @@ impl Scanner {
                 if !self.step(bytes, end, position, last) {
                     break;
                 }
+                self.step_rows(bytes, end, position);
                 position.floor = position.offset;
                 position.behind_report = true;
             } else {

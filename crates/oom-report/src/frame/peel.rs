@@ -540,10 +540,12 @@ pub(super) fn caller(frame: &mut Frame<'_>) {
         return;
     }
     cursor.spaces();
-    let id = cursor.take_while(|byte| byte.is_ascii_alphanumeric());
-    let (Some(b'T' | b'C'), Some(digits)) = (id.first(), id.get(1..)) else {
+    // In a row of the task table, a number stands here.
+    if !matches!(cursor.peek(), Some(b'T' | b'C')) {
         return;
-    };
+    }
+    let id = cursor.take_while(|byte| byte.is_ascii_alphanumeric());
+    let digits = id.get(1..).unwrap_or_default();
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !cursor.eat(b"]") {
         return;
     }

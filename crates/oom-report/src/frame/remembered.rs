@@ -5,6 +5,13 @@ use super::{Frame, Origin, peel, stamp};
 use crate::cursor::Cursor;
 use crate::time::RawTime;
 
+/// Whether nothing in what stands within a line can have to be changed before it is read: no colour, entity, hard space or
+/// escape.
+pub(crate) fn is_plain(part: &[u8]) -> bool {
+    let is_odd = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'&' | b'\\');
+    !part.iter().any(is_odd)
+}
+
 /// `Mar  9 13:17:05 node-1 kernel: `, `<4>`: all of a frame that stands before the kernel's stamp.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
@@ -18,14 +25,11 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// The frame of a line that begins with the same bytes and a stamp: what [`peel::peel`] would make of it.
+    /// The frame of a line that begins with the same bytes and a stamp: what [`peel::peel`] would make of it. What stands before
+    /// its text is plain.
     pub(super) fn frame<'a>(&self, line: &'a [u8]) -> Option<Frame<'a>> {
         let (origin, cap) = self.origin?;
-        let mut cursor = Cursor(line.strip_prefix(self.head.as_slice())?);
-        let boot_us = stamp::boot(&mut cursor)?;
-        cursor.eat(b" ");
-        let mut frame = Frame {
-            boot_us: Some(boot_us),
+        stamped(Frame {
             time: self.time,
             host: match self.host {
                 Some((from, to)) => Some(line.get(from..to)?),
@@ -33,11 +37,8 @@ impl Remembered {
             },
             origin,
             cap,
-            framed: true,
-            ..Frame::bare(cursor.0)
-        };
-        peel::caller(&mut frame);
-        Some(frame)
+            ..Frame::bare(line.strip_prefix(self.head.as_slice())?)
+        })
     }
 
     /// Notes what stands before the stamp of a line that was just peeled; nothing where the frame is of another shape.
@@ -60,6 +61,18 @@ impl Remembered {
     }
 }
 
+/// The frame with the kernel's stamp and caller taken off its text. `None` where no stamp stands there.
+#[inline]
+pub(super) fn stamped(mut frame: Frame<'_>) -> Option<Frame<'_>> {
+    let mut cursor = Cursor(frame.text);
+    frame.boot_us = Some(stamp::boot(&mut cursor)?);
+    cursor.eat(b" ");
+    frame.framed = true;
+    frame.text = cursor.0;
+    peel::caller(&mut frame);
+    Some(frame)
+}
+
 /// What stands before the stamp, if that is the last thing before the text and behind a tag or a priority.
 fn head<'a>(line: &'a [u8], frame: &Frame<'_>) -> Option<&'a [u8]> {
     let framing = line.get(..line.len().checked_sub(frame.text.len())?)?;
@@ -69,7 +82,8 @@ fn head<'a>(line: &'a [u8], frame: &Frame<'_>) -> Option<&'a [u8]> {
     let boot_us = stamp::boot(&mut cursor);
     cursor.eat(b" ");
     let is_all = cursor.0.is_empty() && boot_us == frame.boot_us;
-    (is_all && (head.ends_with(b"kernel: ") || head.ends_with(b">"))).then_some(head)
+    let is_plain = is_plain(head) && !head.starts_with(b"    ");
+    (is_all && is_plain && (head.ends_with(b"kernel: ") || head.ends_with(b">"))).then_some(head)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The task table (`dump_tasks`, mm/oom_kill.c): its columns differ by version and are read from its header.
 
 use crate::cursor::{Cursor, contains, text};
-use crate::report::{LineIndex, Task};
+use crate::report::Task;
 
 /// One column after the pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,19 +125,18 @@ impl Columns {
         columns
     }
 
-    /// Reads a row by these columns into an empty task, which is then where it stays. `None` when it does not fit them.
+    /// Reads the numbers of a row by these columns into an empty task, which is then where it stays; gives the name back.
+    /// `None` when the row does not fit them.
     #[inline]
-    pub(crate) fn read(&self, row: &[u8], line: LineIndex, task: &mut Task) -> Option<()> {
+    pub(crate) fn read<'a>(&self, row: &'a [u8], task: &mut Task) -> Option<&'a [u8]> {
         let mut cursor = Cursor(row);
         cursor.need(b"[")?;
         cursor.spaces();
         task.pid = cursor.number_u32()?;
-        task.line = line;
         cursor.spaces();
-        cursor.need(b"]")?;
+        cursor.need(b"] ")?;
         for column in self.columns.iter().take(self.count) {
-            cursor.spaces();
-            let value = cursor.signed()?;
+            let value = cursor.column()?;
             let size = || u64::try_from(value).ok();
             match column {
                 Column::Uid => task.uid = u32::try_from(value).ok(),
@@ -159,12 +158,10 @@ impl Columns {
         // Exactly one space before the name, which may begin with spaces of its own.
         cursor.need(b" ")?;
         // Padding of a screen or a web page: no name ends with two spaces.
-        let name = match cursor.0.ends_with(b"  ") {
+        Some(match cursor.0.ends_with(b"  ") {
             true => cursor.0.trim_ascii_end(),
             false => cursor.0,
-        };
-        task.comm = text(name);
-        Some(())
+        })
     }
 
     /// Columns told from a row in whose name these leave a number, and what they make of it.
@@ -175,8 +172,11 @@ impl Columns {
             return None;
         }
         let guess = Self::guess(row)?;
-        let mut better = Task::default();
-        guess.read(row, task.line, &mut better)?;
+        let mut better = Task {
+            line: task.line,
+            ..Task::default()
+        };
+        better.comm = text(guess.read(row, &mut better)?);
         (!begins_with_number(&better.comm)).then_some((guess, better))
     }
 

@@ -186,13 +186,12 @@ impl Scanner {
             .and_then(|prefix| line.strip_prefix(prefix))
         {
             Some(rest) => rest,
-            None => line.strip_prefix(b"> ").unwrap_or(line),
+            None => unquoted(line),
         }
     }
 
     fn after_prefix<'a>(&self, line: &'a [u8]) -> &'a [u8] {
-        let text = self.unquoted(line);
-        text.get(..4).unwrap_or(text)
+        start(self.unquoted(line))
     }
 
     fn framed<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {
@@ -252,6 +251,19 @@ impl Scanner {
             _ => false,
         }
     }
+}
+
+/// Whether two lines that stand behind no prefix begin alike, as [`Scanner::rejoin`] sees it: the first is not broken.
+pub(super) fn begin_alike(line: &[u8], next: &[u8]) -> bool {
+    start(unquoted(line)) == start(unquoted(next))
+}
+
+fn unquoted(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"> ").unwrap_or(line)
+}
+
+fn start(line: &[u8]) -> &[u8] {
+    line.get(..4).unwrap_or(line)
 }
 
 /// `[29924.805968] `, `<6>[29924.805968] `: a mail program puts a word that is longer than its line on the next one.

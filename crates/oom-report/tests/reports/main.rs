@@ -14,6 +14,7 @@ mod picked_out;
 mod properties;
 mod reported;
 mod short_lines;
+mod table_rows;
 mod wrapped;
 
 use oom_report::report::OomReport;
