@@ -33,7 +33,7 @@ impl Draft {
             let is_certain = is_plain(name)
                 && !name.starts_with(b" ")
                 && !name.ends_with(b">")
-                && frame.text.ends_with(name);
+                && !frame.text.ends_with(b"  ");
             let name = row.get(row.len() - name.len()..).filter(|_| is_certain)?;
             task.comm = SmolStr::new(name);
             Some(task.pid)
