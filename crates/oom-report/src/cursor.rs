@@ -27,35 +27,29 @@ fn leading_digits(bytes: [u8; 8]) -> (usize, u64) {
     (count as usize, upper.wrapping_add(lower) >> 32)
 }
 
-/// A column as it is nearly always, and what stands behind it: spaces alone, then seven digits at most.
-#[inline(always)]
-fn short_column(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let mut rest = bytes;
-    loop {
-        let others = u64::from_le_bytes(*rest.first_chunk()?) ^ eight(b' ');
-        rest = rest.get((others.trailing_zeros() / 8) as usize..)?;
-        if others != 0 {
-            break;
-        }
-    }
-    let negative = rest.first() == Some(&b'-');
-    let rest = rest.get(usize::from(negative)..)?;
-    let (count, value) = leading_digits(*rest.first_chunk()?);
-    if !(1..8).contains(&count) {
-        return None;
-    }
-    let value = i64::try_from(value).ok()?;
-    Some((if negative { -value } else { value }, rest.get(count..)?))
-}
-
-/// Any column. Apart, and by value, so that the usual one stays in the processor's registers.
+/// A number of any length and what stands behind it. Apart, and by value, so that the short ones that nearly all are stay in the
+/// processor's registers.
 #[cold]
 #[inline(never)]
-fn any_column(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let mut cursor = Cursor(bytes);
-    cursor.spaces();
-    let value = cursor.signed()?;
-    Some((value, cursor.0))
+fn long_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value: u64 = 0;
+    let mut rest = bytes;
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        rest = tail;
+    }
+    let count = bytes.len() - rest.len();
+    if count == 0 {
+        return None;
+    }
+    if count > ALWAYS_FIT {
+        // Rare: once more, with care.
+        let digits = bytes.get(..count)?;
+        value = digits.iter().try_fold(0_u64, |value, digit| {
+            value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        })?;
+    }
+    Some((value, rest))
 }
 
 /// What is left of a line.
@@ -107,7 +101,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An unsigned decimal number; `None` when there is no digit or it does not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Option<u64> {
         if let Some(bytes) = self.0.first_chunk::<8>() {
             let (count, value) = leading_digits(*bytes);
@@ -116,45 +110,17 @@ impl<'a> Cursor<'a> {
                 return (count > 0).then_some(value);
             }
         }
-        let mut value: u64 = 0;
-        let mut rest = self.0;
-        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            rest = tail;
-        }
-        let count = self.0.len() - rest.len();
-        if count == 0 {
-            self.0 = rest;
-            return None;
-        }
-        if count > ALWAYS_FIT {
-            // Rare: once more, with care.
-            let digits = self.0.get(..count)?;
-            value = digits.iter().try_fold(0_u64, |value, digit| {
-                value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-            })?;
-        }
+        let (value, rest) = long_number(self.0)?;
         self.0 = rest;
         Some(value)
     }
 
     /// A decimal number that may be negative.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let negative = self.eat(b"-");
         let value = i64::try_from(self.number()?).ok()?;
         Some(if negative { -value } else { value })
-    }
-
-    /// A column of a table: spaces, then a decimal number that may be negative.
-    #[inline(always)]
-    pub(crate) fn column(&mut self) -> Option<i64> {
-        let (value, rest) = match short_column(self.0) {
-            Some(read) => read,
-            None => any_column(self.0)?,
-        };
-        self.0 = rest;
-        Some(value)
     }
 
     /// A number that fits 32 bits.

@@ -136,7 +136,8 @@ impl Columns {
         cursor.spaces();
         cursor.need(b"] ")?;
         for column in self.columns.iter().take(self.count) {
-            let value = cursor.column()?;
+            cursor.spaces();
+            let value = cursor.signed()?;
             let size = || u64::try_from(value).ok();
             match column {
                 Column::Uid => task.uid = u32::try_from(value).ok(),

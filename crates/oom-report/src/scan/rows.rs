@@ -4,7 +4,7 @@
 //! it?) has been answered. The first that is not quite so is left to the way of all lines, which this one never
 //! contradicts: the scanner that reads line by line goes without it, and property tests hold the two against each other.
 
-use super::{Position, Scanner, is_entry, wrapped};
+use super::{Position, Scanner, is_entry};
 use crate::frame;
 
 impl Scanner {
@@ -23,7 +23,7 @@ impl Scanner {
         };
         while let Some((line, [_, next @ ..])) = rest.split_at_checked(length)
             && let Some(next_length) = memchr::memchr(b'\n', next)
-            && wrapped::begin_alike(line, next)
+            && self.after_prefix(line) == self.after_prefix(next)
             && !is_entry(rest)
             && let Some(frame) = frame::of_row(line, &self.scratch)
             && self.assembler.take_row(&frame, position.lines + 1)

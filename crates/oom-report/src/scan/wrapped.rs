@@ -186,12 +186,14 @@ impl Scanner {
             .and_then(|prefix| line.strip_prefix(prefix))
         {
             Some(rest) => rest,
-            None => unquoted(line),
+            None => line.strip_prefix(b"> ").unwrap_or(line),
         }
     }
 
-    fn after_prefix<'a>(&self, line: &'a [u8]) -> &'a [u8] {
-        start(self.unquoted(line))
+    /// The first bytes of what stands behind the prefix: a line that begins like the next one is not broken.
+    pub(super) fn after_prefix<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        let text = self.unquoted(line);
+        text.get(..4).unwrap_or(text)
     }
 
     fn framed<'a>(&'a mut self, line: &'a [u8]) -> Frame<'a> {
@@ -251,19 +253,6 @@ impl Scanner {
             _ => false,
         }
     }
-}
-
-/// Whether two lines that stand behind no prefix begin alike, as [`Scanner::rejoin`] sees it: the first is not broken.
-pub(super) fn begin_alike(line: &[u8], next: &[u8]) -> bool {
-    start(unquoted(line)) == start(unquoted(next))
-}
-
-fn unquoted(line: &[u8]) -> &[u8] {
-    line.strip_prefix(b"> ").unwrap_or(line)
-}
-
-fn start(line: &[u8]) -> &[u8] {
-    line.get(..4).unwrap_or(line)
 }
 
 /// `[29924.805968] `, `<6>[29924.805968] `: a mail program puts a word that is longer than its line on the next one.
