@@ -5,6 +5,7 @@
 
 mod cgroup;
 mod finish;
+mod name;
 mod system;
 mod table;
 pub(crate) mod victims;
@@ -415,45 +416,8 @@ impl Draft {
             return Taken::Conflict;
         }
         let index = self.enter(Stage::Header, frame, number);
-        // Framing whose start is lost leaves its last bracket or quote before the name.
-        let lost = header
-            .comm
-            .iter()
-            .rposition(|byte| {
-                matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=')
-            })
-            // `runc:[2:INIT]` is a name.
-            .filter(|at| at + 1 < header.comm.len())
-            // An object's first value may be cut to the stamp that is in it.
-            .filter(|_| !frame.framed || number == 1 && header.comm.starts_with(b"\""));
-        let comm = lost
-            .and_then(|at| header.comm.get(at + 1..))
-            .map_or(header.comm, |comm| {
-                comm.strip_prefix(b":").unwrap_or(comm).trim_ascii_start()
-            });
-        // Half a colour's sequence, and maybe the next one, whole.
-        let comm = if number == 1 && !frame.framed {
-            let from = memchr::memmem::rfind(comm, b"\x1b[").map_or(0, |at| at + 2);
-            let mut rest = crate::cursor::Cursor(comm.get(from..).unwrap_or_default());
-            rest.eat(b"[");
-            let digits = rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
-            if !digits.is_empty() && rest.eat(b"m") {
-                rest.0
-            } else {
-                comm
-            }
-        } else {
-            comm
-        };
-        // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line:
-        // its last word is the name's, or at least its end. The `CPU:` line settles it.
-        let doubtful = comm.len() > 15 || (number == 1 && !frame.framed);
-        let comm = match comm.iter().rposition(u8::is_ascii_whitespace) {
-            Some(at) if doubtful => comm.get(at + 1..).unwrap_or(comm),
-            _ => comm,
-        };
         let trigger = self.trigger();
-        trigger.comm = text(comm);
+        trigger.comm = text(name::of_header(header.comm, frame.framed, number));
         trigger.gfp_mask = header.gfp_mask;
         trigger.gfp_flags = header
             .gfp_flags

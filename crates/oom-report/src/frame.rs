@@ -84,25 +84,40 @@ pub(crate) struct Scratch {
     remembered: remembered::Remembered,
 }
 
-/// The frame of a log's first line, if it is the rest of a JSON object, or its middle.
-pub(crate) fn rest_of_object<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Option<Frame<'a>> {
+/// The frame of a log's first line, if it is the rest of a JSON object, or its middle. A line that is `framed` by itself has the
+/// stamp in the object's text, or begins with a value that is one.
+pub(crate) fn rest_of_object<'a>(
+    line: &'a [u8],
+    framed: bool,
+    scratch: &'a mut Scratch,
+) -> Option<Frame<'a>> {
     let Scratch {
         json, unescaped, ..
     } = scratch;
-    if line.starts_with(b"{") {
+    let begins_whole = line.starts_with(b"{");
+    if framed && begins_whole {
         return None;
     }
     // The object may be whole, and only what stood around it cut.
     let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
-    let mut is_whole =
-        || inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole));
-    let is_rest = line.ends_with(b"}") && (is_whole() || json::decode_rest(line, json));
-    let is_middle = !is_rest && json::decode_middle(line, json);
+    let mut is_whole = || {
+        let decoded = inner
+            .filter(|_| !framed)
+            .map(|inner| json::decode(inner, json));
+        decoded == Some(Some(json::Decoded::Whole))
+    };
+    let is_rest =
+        line.ends_with(b"}") && (is_whole() || json::decode_part(line, json::Part::Rest, json));
+    let is_middle = !is_rest && !begins_whole && json::decode_part(line, json::Part::Middle, json);
     if !is_rest && !is_middle {
         return None;
     }
     let mut frame = json.frame(Frame::bare(line));
     frame.cut = is_middle;
+    if framed {
+        // Two readings, and what a line of another form quotes is nobody's word.
+        frame.cap = Origin::Unverified;
+    }
     if json.peel_inner() {
         peel::peel(&mut frame);
     }

@@ -469,22 +469,24 @@ impl Scanner {
             line
         };
         let line = markup::without_tags(line);
-        let (line, cut) = match cut_mark(line) {
+        let (line, cut) = match cut_mark(line, number) {
             Some(shown) => (shown, true),
             None => (line, cut),
         };
         // Most lines show their framing at the first look, and need no second one.
         let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
-        if is_settled(self.prefix.as_deref(), &frame, line, cut) {
+        let settled = is_settled(self.prefix.as_deref(), &frame, line, cut);
+        let (framed, others) = (frame.framed, frame.origin == frame::Origin::Other);
+        if settled && (number != 1 || others) {
             return self.assembler.feed(&frame, number, cut);
         }
         if number == 1
-            && !frame.framed
-            && let Some(frame) = frame::rest_of_object(line, &mut self.scratch)
+            && !others
+            && let Some(frame) = frame::rest_of_object(line, framed, &mut self.scratch)
         {
             return self.assembler.feed(&frame, number, cut);
         }
-        if line.is_empty() || !is_unclear(line, cut) {
+        if settled || line.is_empty() || !is_unclear(line, cut) {
             let frame = frame::frame(line, self.prefix.as_deref(), &mut self.scratch);
             return self.assembler.feed(&frame, number, cut);
         }
@@ -557,13 +559,14 @@ fn is_unclear(line: &[u8], cut: bool) -> bool {
 }
 
 /// The line without the mark that a pager or journalctl leaves where it cut a line, if there is one.
-fn cut_mark(line: &[u8]) -> Option<&[u8]> {
+fn cut_mark(line: &[u8], number: u64) -> Option<&[u8]> {
     if let Some(shown) = line.strip_suffix("…".as_bytes()) {
         return Some(shown);
     }
-    // `less -S` and journalctl's pager: a lone `>` at the edge of the screen; `<TASK>` and `</TASK>` are the kernel's.
+    // `less -S` and journalctl's pager: a lone `>` at the edge of the screen, no nearer to the line's start than one is narrow,
+    // unless the start is lost; `<TASK>` and `</TASK>` are the kernel's.
     let shown = line.strip_suffix(b">")?;
-    (line.len() >= 40
+    ((line.len() >= 40 || number == 1)
         && !shown.ends_with(b"TASK")
         && !shown.ends_with(b"IRQ")
         && !shown.ends_with(b"NMI"))

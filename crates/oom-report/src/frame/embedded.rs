@@ -43,10 +43,11 @@ fn number_length(line: &[u8]) -> Option<usize> {
     Some(line.len() - cursor.0.len())
 }
 
-/// Whether the text is as long as a name; an escaped byte (`\x0a`) takes four.
+/// Whether the text is as long as a name; an escaped byte (`\x0a`, in JSON `\u000a`) takes four or six.
 fn is_of_name_length(comm: &[u8]) -> bool {
-    let escapes = memchr::memmem::find_iter(comm, b"\\x").count();
-    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(escapes * 3))
+    let escapes = |begin: &[u8]| memchr::memmem::find_iter(comm, begin).count();
+    let more = escapes(b"\\x") * 3 + escapes(b"\\u00") * 5;
+    (1..=COMM_BYTES).contains(&comm.len().saturating_sub(more))
 }
 
 /// Whether a name begins like the number of a line or a mark of quotation, rather than like a name.
@@ -132,10 +133,15 @@ fn begins_text(line: &[u8]) -> Option<usize> {
                 // A bracket there is the end of a stamp whose start is lost.
                 is_of_name_length(comm) && memchr::memchr2(b']', b'"', comm).is_none()
             };
-            if let Some(number) = number_length(head).filter(fits) {
+            let is_number_alone = |at: &usize| fits(at) && head.get(*at) != Some(&b'|');
+            if let Some(number) = number_length(head).filter(is_number_alone) {
                 return Some(number);
             }
             let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
+            let behind_quote = last_word + 1;
+            if head.get(..behind_quote).is_some_and(is_key) {
+                return Some(behind_quote);
+            }
             SEPARATORS
                 .iter()
                 .filter_map(|separator| {

@@ -11,9 +11,12 @@ const LONGEST_HEAD: usize = 300;
 /// What stands between the time and the cursor.
 pub(crate) const CURSOR: &[u8] = b" [s=";
 
-/// The text of an entry whose first line is lost.
+/// The text of an entry whose first line is lost, and maybe some of the spaces.
 pub(super) fn text_alone(line: &[u8]) -> Option<&[u8]> {
-    line.strip_prefix(INDENT)?.strip_prefix(b"MESSAGE=")
+    let field = line.trim_ascii_start();
+    (1..=INDENT.len())
+        .contains(&(line.len() - field.len()))
+        .then(|| field.strip_prefix(b"MESSAGE="))?
 }
 
 /// Whether an entry begins here: `Wed 2021-01-13 12:34:56.789012 UTC [s=...;i=...;b=...;m=...;t=...;x=...]`.

@@ -149,7 +149,7 @@ pub(crate) fn decode(text: &[u8], fields: &mut Fields) -> Option<Decoded> {
             let object = mended(b"", text)?;
             fields.fill(&object).then_some(Decoded::Cut)
         }
-        Err(_) => None,
+        Err(_) => fields.fill(&object(text)?).then_some(Decoded::Whole),
     }
 }
 
@@ -161,57 +161,76 @@ const LOST: [&[u8]; 6] = [
     b"{\"",
     b"{\"lost\"",
     b"{\"lost\":",
-    b"{\"lost\":0",
+    b"{\"lost\":1",
     b"{",
 ];
 
-/// Reads the rest of an object whose start is lost. Its text is empty when the name of the text's key is lost.
-pub(crate) fn decode_rest(text: &[u8], fields: &mut Fields) -> bool {
-    let whole = [IN_TEXT]
-        .iter()
-        .chain(&LOST)
-        .find_map(|lost| object(&[*lost, text].concat()));
-    if let Some(object) = &whole
-        && !fields.fill(object)
-    {
-        *fields = Fields::default();
-    }
-    whole.is_some()
+/// How far a part of an object that has lost its start goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// To the object's end.
+    Rest,
+    /// Not as far: its end is lost, too.
+    Middle,
 }
 
-/// Reads the middle of an object: its start is lost, and its end behind the start of its text. Its text is empty when the name
-/// of the text's key is lost.
-pub(crate) fn decode_middle(text: &[u8], fields: &mut Fields) -> bool {
+/// Reads a part of an object whose start is lost; `false` when it is none. Its text is empty when the name of the text's key is
+/// lost.
+pub(crate) fn decode_part(text: &[u8], part: Part, fields: &mut Fields) -> bool {
+    let is_in = |sign: &[u8]| memchr::memmem::find(text, sign).is_some();
+    let ends_a_key = |end: &[u8]| text.trim_ascii_start().starts_with(end);
     // Any words may be the middle of a value or of a text: only a key and its value show that there was an object, or an
     // escape that no other form has.
-    let has_key = memchr::memmem::find(text, b"\":").is_some();
-    let of_object = || LOST.iter().find_map(|lost| mended(lost, text));
-    match has_key.then(of_object).flatten() {
-        Some(object) => {
-            if !fields.fill(&object) {
-                *fields = Fields::default();
-            }
-            true
-        }
-        _ => {
-            memchr::memmem::find(text, b"\\u00").is_some()
-                && mended(IN_TEXT, text).is_some_and(|object| fields.fill(&object))
-        }
+    let has_key = is_in(b"\":") || is_in(b"\" : \"") || ends_a_key(b":\"") || ends_a_key(b": \"");
+    // So does the end of a value where each key has a line of its own.
+    let ends_a_value = text
+        .strip_suffix(b"\",")
+        .is_some_and(|value| memchr::memchr(b'"', value).is_none());
+    if part == Part::Middle && !has_key && !ends_a_value && !is_in(b"\\u00") {
+        return false;
     }
+    let mut is_object = false;
+    let mut holds_text = |lost: &[u8], fields: &mut Fields| {
+        let object = match part {
+            Part::Rest => object(&[lost, text].concat()),
+            Part::Middle => mended(lost, text),
+        };
+        is_object |= object.is_some();
+        object.is_some_and(|object| fields.fill(&object))
+    };
+    let within = |lost: &&[u8]| [b"{\"lost\":", *lost].concat();
+    if LOST
+        .iter()
+        .any(|lost| holds_text(lost, fields) || holds_text(&within(lost), fields))
+    {
+        return true;
+    }
+    // Where keys follow and the end is lost, the first value may be any.
+    if (part == Part::Rest || !has_key) && holds_text(IN_TEXT, fields) {
+        return true;
+    }
+    *fields = Fields::default();
+    is_object
 }
 
 /// The object that `start` and `text` begin, ended where the text stops: inside a string or anywhere else.
 fn mended(start: &[u8], text: &[u8]) -> Option<serde_json::Map<String, Value>> {
     const ENDS: [&[u8]; 5] = [b"}", b"\":0}", b":0}", b"0}", b"\"lost\":0}"];
-    object(&[start, &closed(text)].concat()).or_else(|| {
+    // As many as may be open.
+    const OUTER: &[u8] = b"}}}";
+    object(&[start, &closed(text), OUTER].concat()).or_else(|| {
         ENDS.iter()
-            .find_map(|end| object(&[start, text, *end].concat()))
+            .find_map(|end| object(&[start, text, *end, OUTER].concat()))
     })
 }
 
+/// The object that `text` is, or was before the objects around it lost their starts.
 fn object(text: &[u8]) -> Option<serde_json::Map<String, Value>> {
-    match serde_json::from_slice(text) {
-        Ok(Value::Object(object)) => Some(object),
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let first = values.next()?.ok()?;
+    let rest = text.get(values.byte_offset()..)?;
+    match first {
+        Value::Object(object) if rest.iter().all(|byte| *byte == b'}') => Some(object),
         _ => None,
     }
 }

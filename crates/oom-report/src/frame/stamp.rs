@@ -230,8 +230,10 @@ pub(super) fn rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
     }
     let (hour, minute, second, nanosecond) = clock(&mut ahead)?;
     let month = month(name)?;
-    // `Mar  9 13:17:05 2021 host`
+    // `Mar  9 13:17:05 2021 host`, `Mar  9 13:17:05 UTC 2021]`
     let mut with_year = ahead;
+    let is_utc = with_year.eat(b" UTC") || with_year.eat(b" GMT");
+    let mut offset_s = None;
     if year.is_none()
         && with_year.eat(b" ")
         && let Some(number) = with_year
@@ -240,6 +242,7 @@ pub(super) fn rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
         && matches!(with_year.peek(), Some(b' ' | b']'))
     {
         year = Some(i16::try_from(number).ok()?);
+        offset_s = is_utc.then_some(0);
         ahead = with_year;
     }
     *cursor = ahead;
@@ -251,7 +254,7 @@ pub(super) fn rfc3164(cursor: &mut Cursor<'_>) -> Option<RawTime> {
         minute,
         second,
         nanosecond,
-        offset_s: None,
+        offset_s,
     })
 }
 

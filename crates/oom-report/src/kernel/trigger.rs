@@ -59,10 +59,10 @@ pub(crate) fn read_header(line: &[u8]) -> Option<KernelLine<'_>> {
     if cursor.peek() == Some(b'%') {
         return None;
     }
-    // Digits that somebody masked (`0x240****`) leave no number.
+    // Digits that somebody masked (`0x240****`), or that end with the line, leave no number.
     header.gfp_mask = cursor
         .hex()
-        .filter(|_| matches!(cursor.peek(), None | Some(b'(' | b',' | b' ')));
+        .filter(|_| matches!(cursor.peek(), Some(b'(' | b',' | b' ')));
     if header.gfp_mask.is_none() {
         cursor.take_while(|byte| !matches!(byte, b'(' | b','));
     }

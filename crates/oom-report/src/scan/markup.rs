@@ -2,14 +2,17 @@
 //!
 //! Taken off only where the line shows that it is there: a name may hold any of it as well.
 
+use crate::cursor::Cursor;
+
 /// Writes `line` without its markup `into`; says whether there was any.
 pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     if memchr::memchr3(0x1b, b'&', 0xc2, line).is_none() {
         return false;
     }
     // dmesg colours the stamp, journalctl the rest of the line, grep what it found; a sequence elsewhere is a name's.
-    let coloured = line.starts_with(b"\x1b[")
+    let coloured = line.trim_ascii_start().starts_with(b"\x1b[")
         || line.ends_with(b"\x1b[0m")
+        || memchr::memmem::find(line, b"] \x1b[0m").is_some()
         || memchr::memmem::find(line, b"\x1b[K").is_some();
     let escaped = is_escaped(line);
     // `\xa0` in UTF-8, where a stamp's bracket stands: not in a name at the end of the line.
@@ -22,17 +25,8 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
     }
     into.clear();
     let mut rest = line;
-    // The end of a sequence whose start is lost stands before the next one.
-    let digits = line
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
-        .count();
-    if coloured
-        && line
-            .get(digits..)
-            .is_some_and(|rest| rest.starts_with(b"m\x1b["))
-    {
-        rest = line.get(digits + 1..).unwrap_or_default();
+    if coloured && let Some(behind) = behind_torn_colour(line) {
+        rest = behind;
     }
     while let Some((first, after)) = rest.split_first() {
         let skipped = if coloured { colour_length(rest) } else { 0 };
@@ -57,6 +51,15 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
         rest = after;
     }
     true
+}
+
+/// What stands behind the end of a sequence whose start is lost: the next sequence, or the stamp that it coloured.
+fn behind_torn_colour(line: &[u8]) -> Option<&[u8]> {
+    let mut cursor = Cursor(line);
+    cursor.eat(b"[");
+    cursor.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+    cursor.need(b"m")?;
+    matches!(cursor.peek(), Some(b'\x1b' | b'[')).then_some(cursor.0)
 }
 
 /// What stands behind the kernel's text at the end of `line`, a report's first, and so behind its others: the frame of a
@@ -113,10 +116,28 @@ pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
         .take_while(|byte| (0x80..0xc0).contains(*byte))
         .count();
     let line = line.get(torn..).unwrap_or_default();
+    if let Some(line) = behind_torn_clock(line) {
+        return line;
+    }
+    // A key of an object ends with a colon, too.
+    let is_keys = line.starts_with(b":\"");
     [&b"]: "[..], b"] ", b":"]
         .iter()
         .find_map(|end| line.strip_prefix(*end))
+        .filter(|_| !is_keys)
         .unwrap_or(line)
+}
+
+/// What stands behind the end of a stamp: `:00 text`, `00:00.000000Z text`, the zone in `00:00 text`.
+fn behind_torn_clock(line: &[u8]) -> Option<&[u8]> {
+    let mut cursor = Cursor(line);
+    let clock = cursor.take_while(|byte| {
+        byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b',' | b'+' | b'-' | b'Z')
+    });
+    let colon = memchr::memchr(b':', clock).filter(|at| *at <= 2)?;
+    clock.get(colon + 1)?.is_ascii_digit().then_some(())?;
+    cursor.need(b" ")?;
+    Some(cursor.0)
 }
 
 const ENTITIES: [(&[u8], u8); 6] = [

@@ -7,8 +7,13 @@ fn agrees<T: PartialEq>(part: &Option<T>, whole: &Option<T>) -> bool {
     part.is_none() || part == whole
 }
 
+/// A name as a form that escapes it shows it: where the form does not show, neither does the escape.
+fn escaped(comm: &str) -> String {
+    comm.escape_default().to_string().replace("\\\\", "\\")
+}
+
 fn victim_agrees(part: &Victim, whole: &Victim) -> bool {
-    part.comm == whole.comm
+    (part.comm == whole.comm || part.comm == escaped(&whole.comm))
         && agrees(&part.total_vm_kib, &whole.total_vm_kib)
         && agrees(&part.anon_rss_kib, &whole.anon_rss_kib)
         && agrees(&part.file_rss_kib, &whole.file_rss_kib)
@@ -16,6 +21,22 @@ fn victim_agrees(part: &Victim, whole: &Victim) -> bool {
         && agrees(&part.pgtables_kib, &whole.pgtables_kib)
         && agrees(&part.oom_score_adj, &whole.oom_score_adj)
         && agrees(&part.uid, &whole.uid)
+}
+
+/// A name without what sets a terminal's colour: `\x1b[31m`.
+fn without_colours(comm: &str) -> String {
+    let mut parts = comm.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part
+            .trim_start_matches(|character: char| character.is_ascii_digit() || character == ';')
+            .strip_prefix('m')
+        {
+            Some(rest) => plain += rest,
+            None => plain = plain + "\u{1b}[" + part,
+        }
+    }
+    plain
 }
 
 /// Whether every fact of `part` is one of the `whole` reports', and of one of them at a time.
@@ -54,14 +75,15 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
                     .replace("\\u{", "\\x")
                     .replace('}', "")
             };
-            // The last byte of a colour's sequence looks like the first of the name.
             let known_comm = escaped(&known.comm);
             let comm = escaped(&trigger.comm);
-            let without_m = comm
-                .strip_prefix('m')
-                .filter(|_| part.text.first_line() == Some(1));
-            let comm =
-                known_comm.ends_with(&comm) || without_m.is_some_and(|comm| known_comm == comm);
+            // The last byte of a colour's sequence looks like the first of the name, and where no framing is before it a
+            // colour of the name's is as good as a terminal's.
+            let is_first = part.text.first_line() == Some(1);
+            let without_m = comm.strip_prefix('m').filter(|_| is_first);
+            let comm = known_comm.ends_with(&comm)
+                || without_m.is_some_and(|comm| known_comm == comm)
+                || is_first && without_colours(&known.comm) == trigger.comm;
             if !(comm
                 && agrees(&trigger.pid, &known.pid)
                 && agrees(&trigger.order, &known.order)

@@ -77,6 +77,73 @@ fn a_log_cut_in_its_first_lines_says_nothing_new() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A line of a log as a pager shows it in so many columns.
+fn shown(line: &[u8], columns: usize) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    match text.trim_end().char_indices().nth(columns) {
+        Some((at, _)) if !text.trim_end().contains('\n') => {
+            format!("{}>\n", &text[..at]).into_bytes()
+        }
+        _ => line.to_vec(),
+    }
+}
+
+/// The same where a pager cut the other end of the lines, with a name that some forms have to escape and one that none has.
+#[test]
+fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
+    const BEGINNINGS: [&str; 5] = [
+        "NAME invoked",
+        "memory: usage",
+        "[  11595]",
+        "oom-kill:",
+        "Memory cgroup out",
+    ];
+    let mut wrong = Vec::new();
+    for name in ["red", "\\x1b[2J\\x1b[31mred"] {
+        let mut records = records(CONTAINER_LIMIT);
+        for (_, text) in &mut records {
+            *text = text.replace("python3", name);
+        }
+        for form in FORMS.iter() {
+            let whole = scan(&wrap(form, &records));
+            for beginning in BEGINNINGS {
+                let beginning = beginning.replace("NAME", name);
+                let from = records
+                    .iter()
+                    .position(|(_, text)| text.starts_with(&beginning))
+                    .unwrap();
+                let lines = records
+                    .iter()
+                    .enumerate()
+                    .skip(from)
+                    .take(2)
+                    .map(|(at, (us, text))| (form.line)(*us, at, text));
+                let lines: Vec<Vec<u8>> = lines.collect();
+                for columns in [60, 90, 140, 200, 400] {
+                    let log: Vec<u8> = lines.iter().flat_map(|line| shown(line, columns)).collect();
+                    // Half an escape looks like any other letters.
+                    let is_within_escape =
+                        |start: usize| log[start.saturating_sub(5)..start].contains(&b'\\');
+                    for start in
+                        (0..lines[0].len().min(log.len())).filter(|start| !is_within_escape(*start))
+                    {
+                        for report in scan(&log[start..]) {
+                            if let Err(fact) = no_fact_is_new(&report, &whole) {
+                                let line = String::from_utf8_lossy(&log[start..]).into_owned();
+                                wrong.push(format!(
+                                    "{}: from byte {start}, {columns} columns: {fact}:\n{line}",
+                                    form.name
+                                ));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn any_log() -> impl Strategy<Value = String> {
     proptest::sample::select(logs())
 }

@@ -1,0 +1,57 @@
+//! The name in a report's header, where what stood before it may be lost.
+
+use crate::cursor::Cursor;
+use crate::kernel::COMM_BYTES;
+
+/// The name in `comm`, which is all that stands before the kernel's words in line `number` of the log, behind its framing if it
+/// is `framed`.
+pub(super) fn of_header(comm: &[u8], framed: bool, number: u64) -> &[u8] {
+    let may_be_torn = number == 1 && !framed;
+    let comm = behind_lost_framing(comm, framed, number);
+    let comm = if may_be_torn {
+        behind_colour(comm)
+    } else {
+        comm
+    };
+    // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line: its last word
+    // is the name's, or at least its end. The `CPU:` line settles it.
+    let doubtful = may_be_torn || comm.len() > COMM_BYTES;
+    match comm.iter().rposition(u8::is_ascii_whitespace) {
+        Some(at) if doubtful => comm.get(at + 1..).unwrap_or(comm),
+        _ => comm,
+    }
+}
+
+/// Framing whose start is lost leaves its last bracket or quote before the name.
+fn behind_lost_framing(comm: &[u8], framed: bool, number: u64) -> &[u8] {
+    let is_end =
+        |byte: &u8| matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=');
+    let end = comm.iter().rposition(is_end);
+    // `runc:[2:INIT]` is a name. An object's first value may be cut to the stamp that is in it, and in it.
+    let lost = end
+        .filter(|at| at + 1 < comm.len() && (!framed || number == 1 && is_torn_stamp(comm, *at)));
+    let rest = lost.and_then(|at| comm.get(at + 1..));
+    rest.map_or(comm, |rest| {
+        rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start()
+    })
+}
+
+/// Whether a stamp that has lost its start ends at `end`: `"2026-11-24T05:00:00Z"`, `3612.803204]`.
+fn is_torn_stamp(comm: &[u8], end: usize) -> bool {
+    let before = comm.get(..end).unwrap_or_default().trim_ascii_start();
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    comm.starts_with(b"\"") || before.iter().all(is_of_number)
+}
+
+/// What stands behind half a colour's sequence, and maybe behind the next one, whole.
+fn behind_colour(comm: &[u8]) -> &[u8] {
+    let from = memchr::memmem::rfind(comm, b"\x1b[").map_or(0, |at| at + 2);
+    let mut rest = Cursor(comm.get(from..).unwrap_or_default());
+    rest.eat(b"[");
+    let digits = rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+    if !digits.is_empty() && rest.eat(b"m") {
+        rest.0
+    } else {
+        comm
+    }
+}
