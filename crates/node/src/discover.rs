@@ -17,7 +17,8 @@ const KMSG_DEVICE: u64 = (1 << 8) | 11;
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// In the order to read them: as named, the generations of one log oldest first.
+    /// In the order to read them: as named, the generations of one log oldest first. What a directory holds of the kernel's
+    /// ring buffer comes behind its logs.
     pub sources: Vec<Source>,
     /// What was found and is not read.
     pub problems: Vec<Problem>,
@@ -46,7 +47,10 @@ impl From<OpenError> for Problem {
 pub fn find(paths: &[PathBuf]) -> Found {
     let mut search = Search::default();
     for path in paths {
+        let before = search.found.sources.len();
         search.named(path);
+        let sources = search.found.sources.get_mut(before..);
+        sources.unwrap_or_default().sort_by_key(is_ring_buffer);
     }
     let Search { mut found, .. } = search;
     oldest_first(&mut found.sources);
@@ -154,6 +158,13 @@ impl Search {
             .problems
             .push(OpenError::unreadable(path, error).into());
     }
+}
+
+/// `dmesg`, `dmesg.0`, `node-1.dmesg.txt`: the ring buffer as dmesg(1) printed it. A log of the same lines also says when by the
+/// clock, on which node, and who wrote them: what it tells is told first, and the buffer's copy is the second.
+fn is_ring_buffer(source: &Source) -> bool {
+    let name = source.path.as_deref().and_then(Path::file_name);
+    name.is_some_and(|name| name.to_string_lossy().contains("dmesg"))
 }
 
 /// `system.journal`, and `system@...journal~` as journald leaves behind after a crash.

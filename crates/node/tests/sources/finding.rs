@@ -113,6 +113,19 @@ fn a_directory_is_read_oldest_first_and_once() {
 }
 
 #[test]
+fn copies_of_the_ring_buffer_are_read_behind_the_logs_of_their_directory() {
+    let files = ["dmesg", "dmesg.0", "kern.log", "node-1.dmesg.txt", "syslog"];
+    let tree = tree(&files.map(|name| (name, LINE)));
+    let expected = ["kern.log", "syslog", "dmesg.0", "dmesg", "node-1.dmesg.txt"];
+    let found = find(&[tree.path().to_owned()]);
+    assert_eq!(names(&found, tree.path()), expected);
+
+    // What is named is read as named.
+    let found = find(&["dmesg", "kern.log"].map(|name| tree.path().join(name)));
+    assert_eq!(names(&found, tree.path()), ["dmesg", "kern.log"]);
+}
+
+#[test]
 fn pipes_sockets_and_dead_links_in_a_directory_get_a_line() {
     let tree = tree(&[("kern.log", LINE)]);
     let made = Command::new("mkfifo")
