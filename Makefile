@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Debian packages: a C compiler for zstd and SQLite, clang for the eBPF program; qemu and the contents of its initramfs for other kernels; the peers
 # that benchmarks and tests measure against.
 PACKAGES_BUILD := gcc libc6-dev clang libbpf-dev
-PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep xz-utils zstd
+PACKAGES_TEST := $(PACKAGES_BUILD) g++ qemu-system-x86 busybox-static cpio ripgrep bzip2 xz-utils zstd
 # Peers of the long benchmarks only: bpftrace brings LLVM along.
 PACKAGES_BENCH := $(PACKAGES_TEST) bpftrace
 # Inputs for each fuzz target of `make fuzz`, and seconds at most.

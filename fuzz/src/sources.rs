@@ -66,6 +66,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("writing to memory")
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
 /// What is packed comes out again; cut, its beginning does, with an error.
 fn packed_and_cut(text: &[u8], dice: u64) {
     if !matches!(
@@ -79,7 +85,7 @@ fn packed_and_cut(text: &[u8], dice: u64) {
         // UTF-16's mark and a NUL are UTF-32's mark.
         return;
     }
-    let (packed, expected, whole_only) = match dice % 4 {
+    let (packed, expected, whole_only) = match dice % 5 {
         0 => (gzip(text), text.to_vec(), false),
         1 => {
             // Two members in a file are one log.
@@ -91,6 +97,7 @@ fn packed_and_cut(text: &[u8], dice: u64) {
             text.to_vec(),
             false,
         ),
+        3 => (bzip2(text), text.to_vec(), false),
         _ => {
             let expected = lossy.replace('\u{feff}', "").into_bytes();
             (utf16(&lossy, dice & 16 == 0), expected, true)
@@ -159,7 +166,10 @@ pub fn holds(bytes: &[u8]) {
             assert_eq!(out.failed, bytes.len() % 2 == 1);
             assert!(std::str::from_utf8(&out.bytes).is_ok());
         }
-        sniff::Content::Gzip | sniff::Content::Zstd | sniff::Content::Xz => {
+        sniff::Content::Gzip
+        | sniff::Content::Zstd
+        | sniff::Content::Xz
+        | sniff::Content::Bzip2 => {
             let _ = read(bytes);
         }
     }

@@ -1,5 +1,5 @@
-//! Streaming decompression in constant memory: gzip with several members, zstd with several frames, xz with several
-//! streams. What was readable before a corrupt place has been handed out when the error comes.
+//! Streaming decompression in constant memory: gzip with several members, zstd with several frames, xz and bzip2 with
+//! several streams. What was readable before a corrupt place has been handed out when the error comes.
 
 use std::io::{self, BufReader, Read};
 
@@ -35,13 +35,20 @@ pub fn decompressed(
             format: "xz",
             inner: lzma_rust2::XzReader::new_mem_limit(inner, true, XZ_MEMORY_LIMIT_KIB),
         }),
+        Content::Bzip2 => Box::new(Named {
+            format: "bzip2",
+            inner: bzip2::bufread::MultiBzDecoder::new(inner),
+        }),
         _ => Box::new(inner),
     })
 }
 
 /// Whether [`decompressed`] does anything for it.
 pub fn is_compressed(content: Content) -> bool {
-    matches!(content, Content::Gzip | Content::Zstd | Content::Xz)
+    matches!(
+        content,
+        Content::Gzip | Content::Zstd | Content::Xz | Content::Bzip2
+    )
 }
 
 /// Says in the error which format broke, since the decoders' own words do not, and what kind of damage it is.

@@ -19,6 +19,8 @@ pub enum Content {
     Zstd,
     /// The .xz format.
     Xz,
+    /// bzip2.
+    Bzip2,
     /// systemd's binary journal.
     Journal,
     /// Something known that is not a log; in words, with what to do where there is something to do.
@@ -36,12 +38,7 @@ const MAGIC: &[(&[u8], Content)] = &[
     (b"\x28\xb5\x2f\xfd", Content::Zstd),
     (b"\xfd7zXZ\x00", Content::Xz),
     (b"LPKSHHRH", Content::Journal),
-    (
-        b"BZh",
-        Content::Other(
-            "bzip2, which is not read here: hand it over with `bzcat FILE | whodunit explain -`",
-        ),
-    ),
+    (b"BZh", Content::Bzip2),
     (
         b"\x04\x22\x4d\x18",
         Content::Other(

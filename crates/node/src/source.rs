@@ -374,7 +374,10 @@ impl Source {
                         );
                     }
                     sniff::Content::Binary => return skipped("it holds binary data".to_owned()),
-                    sniff::Content::Gzip | sniff::Content::Zstd | sniff::Content::Xz => {
+                    sniff::Content::Gzip
+                    | sniff::Content::Zstd
+                    | sniff::Content::Xz
+                    | sniff::Content::Bzip2 => {
                         return skipped(
                             "it is compressed twice: decompress it once first".to_owned(),
                         );

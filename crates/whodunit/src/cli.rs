@@ -59,7 +59,7 @@ pub struct ExplainArgs {
     /// Files and directories to read, `-` for standard input; without any, this machine's own kernel log
     ///
     /// Any log with kernel lines in it will do: syslog, dmesg, journalctl output, container JSON logs, the binary
-    /// journal; also gzip, zstd and xz. Directories are read with all below them, rotated files oldest first.
+    /// journal; also gzip, zstd, xz and bzip2. Directories are read with all below them, rotated files oldest first.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 

@@ -62,6 +62,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// Pipes bytes through a program of the system, which is not our decoder's own code.
 fn through(program: &str, arguments: &[&str], bytes: &[u8]) -> Option<Vec<u8>> {
     let spawned = Command::new(program)
