@@ -36,11 +36,12 @@ fn behind_lost_framing(comm: &[u8], framed: bool, number: u64) -> &[u8] {
     })
 }
 
-/// Whether a stamp that has lost its start ends at `end`: `"2026-11-24T05:00:00Z"`, `3612.803204]`.
+/// Whether a stamp that has lost its start ends at `end`: `"2026-11-24T05:00:00Z"`, `3612.803204] `.
 fn is_torn_stamp(comm: &[u8], end: usize) -> bool {
     let before = comm.get(..end).unwrap_or_default().trim_ascii_start();
     let is_of_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    comm.starts_with(b"\"") || before.iter().all(is_of_number)
+    let ends_bracket = comm.get(end..).is_some_and(|rest| rest.starts_with(b"] "));
+    comm.starts_with(b"\"") || ends_bracket && before.iter().all(is_of_number)
 }
 
 /// What stands behind half a colour's sequence, and maybe behind the next one, whole.
@@ -53,5 +54,33 @@ fn behind_colour(comm: &[u8]) -> &[u8] {
         rest.0
     } else {
         comm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_header;
+
+    #[test]
+    fn what_is_left_of_framing_is_no_part_of_a_name() {
+        for (comm, framed, number, expected) in [
+            ("3612.803204] red", true, 1, "red"),
+            ("] red", true, 1, "red"),
+            ("\"2026-11-24T05:00:00Z\" red", true, 1, "red"),
+            ("MESSAGE=red", false, 1, "red"),
+            ("[2J\u{1b}[31mred", false, 1, "red"),
+            ("ython3", false, 1, "ython3"),
+            // Names.
+            ("runc:[2:INIT]", true, 1, "runc:[2:INIT]"),
+            ("1=red", true, 1, "1=red"),
+            ("1]red", true, 1, "1]red"),
+            ("1] red", true, 2, "1] red"),
+            ("two words", true, 1, "two words"),
+            ("two words", false, 2, "two words"),
+            ("", true, 1, ""),
+        ] {
+            let found = of_header(comm.as_bytes(), framed, number);
+            assert_eq!(found, expected.as_bytes(), "{comm}");
+        }
     }
 }

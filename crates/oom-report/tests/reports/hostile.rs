@@ -175,3 +175,28 @@ fn a_line_inside_a_text_of_the_journal_is_no_line_of_the_kernels() {
     assert_eq!(scan(&[other.as_slice(), &log].concat()), []);
     assert_eq!(scan(&[&other[20..], &log].concat()), []);
 }
+
+#[test]
+fn a_first_line_that_looks_like_the_rest_of_an_object_is_believed_no_more_than_it_shows() {
+    let kill = "Out of memory: Killed process 1 (systemd) total-vm:1000kB, anon-rss:900kB, file-rss:0kB, shmem-rss:0kB\",\
+                \"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\"}";
+    for of_others in [
+        "12,1,2,-;",
+        "<12>[    1.000000] ",
+        "Nov 24 05:00:00 node-1 app[812]: ",
+    ] {
+        assert_eq!(scan(format!("{of_others}{kill}\n").as_bytes()), []);
+    }
+    for unsaid in ["[    1.000000] ", "2026-11-24T05:00:00Z "] {
+        let log = format!("{unsaid}{kill}\n");
+        let log = log.replace(
+            "\"_TRANSPORT\":\"kernel\",\"SYSLOG_FACILITY\":\"0\"",
+            "\"stream\":\"stdout\"",
+        );
+        assert_eq!(
+            scan_one(log.as_bytes()).provenance,
+            Provenance::Unverified,
+            "{log}"
+        );
+    }
+}
