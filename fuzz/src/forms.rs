@@ -10,6 +10,7 @@ use oom_report::report::{OomReport, Provenance};
 use oom_report::{Assumptions, Scanner};
 
 use crate::agreement::no_fact_is_new;
+use crate::damage::{behind_escape, cut};
 use crate::line_forms::{FORMS, wrap};
 
 /// What a line of another program begins with.
@@ -252,32 +253,5 @@ pub fn holds(damage: &Damage) {
                 panic!("{}: {fact}:\n{}", form.name, String::from_utf8_lossy(log));
             }
         }
-    }
-}
-
-/// Behind the escape (`\n`, `\x1b`, `\u001b`) that `at` lies in: half of one looks like any other letters.
-fn behind_escape(log: &[u8], at: usize) -> usize {
-    let from = at.saturating_sub(5);
-    let Some(start) = log[from..at].iter().position(|byte| *byte == b'\\') else {
-        return at;
-    };
-    let length = match log.get(from + start + 1) {
-        Some(b'u') => 6,
-        Some(b'x') => 4,
-        _ => 2,
-    };
-    at.max(from + start + length).min(log.len())
-}
-
-/// Cuts a line at a column, as what shows lines on a screen does. Several lines are not shown so.
-fn cut(line: &mut Vec<u8>, column: usize, mark: &str) {
-    let text = String::from_utf8_lossy(line).into_owned();
-    let text = text.trim_end_matches(['\n', '\r']);
-    // A mark at the start of a line is that of no program.
-    if text.contains('\n') || column < 40 {
-        return;
-    }
-    if let Some((at, _)) = text.char_indices().nth(column) {
-        *line = format!("{}{mark}", &text[..at]).into_bytes();
     }
 }

@@ -12,6 +12,8 @@ pub mod sources;
 // Shared with the parser's tests, so that both hold the same.
 #[path = "../../crates/oom-report/tests/reports/agreement.rs"]
 mod agreement;
+#[path = "../../crates/oom-report/tests/reports/damage.rs"]
+mod damage;
 // What a form is expected to show is the tests' business only.
 #[allow(dead_code)]
 #[path = "../../crates/oom-report/tests/reports/line_forms.rs"]

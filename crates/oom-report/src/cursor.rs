@@ -69,6 +69,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Takes what is left of a terminal's colour (`\x1b[31m`) that has lost its start: `[31m`, `1m`, `m`. Its digits.
+    pub(crate) fn rest_of_colour(&mut self) -> Option<&'a [u8]> {
+        self.eat(b"[");
+        let digits = self.take_while(|byte| byte.is_ascii_digit() || byte == b';');
+        self.need(b"m")?;
+        Some(digits)
+    }
+
     /// Takes `literal` or gives up.
     #[inline]
     pub(crate) fn need(&mut self, literal: &[u8]) -> Option<()> {

@@ -101,10 +101,8 @@ pub(crate) fn rest_of_object<'a>(
     // The object may be whole, and only what stood around it cut.
     let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
     let mut is_whole = || {
-        let decoded = inner
-            .filter(|_| !framed)
-            .map(|inner| json::decode(inner, json));
-        decoded == Some(Some(json::Decoded::Whole))
+        !framed
+            && inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole))
     };
     let is_rest =
         line.ends_with(b"}") && (is_whole() || json::decode_part(line, json::Part::Rest, json));

@@ -48,12 +48,9 @@ fn is_torn_stamp(comm: &[u8], end: usize) -> bool {
 fn behind_colour(comm: &[u8]) -> &[u8] {
     let from = memchr::memmem::rfind(comm, b"\x1b[").map_or(0, |at| at + 2);
     let mut rest = Cursor(comm.get(from..).unwrap_or_default());
-    rest.eat(b"[");
-    let digits = rest.take_while(|byte| byte.is_ascii_digit() || byte == b';');
-    if !digits.is_empty() && rest.eat(b"m") {
-        rest.0
-    } else {
-        comm
+    match rest.rest_of_colour() {
+        Some(digits) if !digits.is_empty() => rest.0,
+        _ => comm,
     }
 }
 

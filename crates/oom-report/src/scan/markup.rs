@@ -56,9 +56,7 @@ pub(super) fn strip(line: &[u8], into: &mut Vec<u8>) -> bool {
 /// What stands behind the end of a sequence whose start is lost: the next sequence, or the stamp that it coloured.
 fn behind_torn_colour(line: &[u8]) -> Option<&[u8]> {
     let mut cursor = Cursor(line);
-    cursor.eat(b"[");
-    cursor.take_while(|byte| byte.is_ascii_digit() || byte == b';');
-    cursor.need(b"m")?;
+    cursor.rest_of_colour()?;
     matches!(cursor.peek(), Some(b'\x1b' | b'[')).then_some(cursor.0)
 }
 

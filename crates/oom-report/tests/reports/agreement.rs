@@ -69,14 +69,14 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
             let known = report.trigger.as_ref().ok_or("trigger")?;
             // The first line of a cut log may have lost the start of the name,
             // even in the middle of an escape.
-            let escaped = |comm: &str| {
+            let in_letters = |comm: &str| {
                 comm.escape_default()
                     .to_string()
                     .replace("\\u{", "\\x")
                     .replace('}', "")
             };
-            let known_comm = escaped(&known.comm);
-            let comm = escaped(&trigger.comm);
+            let known_comm = in_letters(&known.comm);
+            let comm = in_letters(&trigger.comm);
             // The last byte of a colour's sequence looks like the first of the name, and where no framing is before it a
             // colour of the name's is as good as a terminal's.
             let is_first = part.text.first_line() == Some(1);

@@ -5,6 +5,7 @@ mod agreement;
 mod announced;
 mod boots;
 mod cut;
+mod damage;
 mod followed;
 mod forms;
 mod hostile;

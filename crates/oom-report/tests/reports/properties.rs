@@ -5,6 +5,7 @@ use oom_report::{Assumptions, Scanner, Search};
 use proptest::prelude::*;
 
 use crate::agreement::no_fact_is_new;
+use crate::damage::{behind_escape, cut};
 use crate::line_forms::{FORMS, wrap};
 use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
 
@@ -77,17 +78,6 @@ fn a_log_cut_in_its_first_lines_says_nothing_new() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A line of a log as a pager shows it in so many columns.
-fn shown(line: &[u8], columns: usize) -> Vec<u8> {
-    let text = String::from_utf8_lossy(line);
-    match text.trim_end().char_indices().nth(columns) {
-        Some((at, _)) if !text.trim_end().contains('\n') => {
-            format!("{}>\n", &text[..at]).into_bytes()
-        }
-        _ => line.to_vec(),
-    }
-}
-
 /// The same where a pager cut the other end of the lines, with a name that some forms have to escape and one that none has.
 #[test]
 fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
@@ -120,12 +110,11 @@ fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
                     .map(|(at, (us, text))| (form.line)(*us, at, text));
                 let lines: Vec<Vec<u8>> = lines.collect();
                 for columns in [60, 90, 140, 200, 400] {
-                    let log: Vec<u8> = lines.iter().flat_map(|line| shown(line, columns)).collect();
-                    // Half an escape looks like any other letters.
-                    let is_within_escape =
-                        |start: usize| log[start.saturating_sub(5)..start].contains(&b'\\');
-                    for start in
-                        (0..lines[0].len().min(log.len())).filter(|start| !is_within_escape(*start))
+                    let mut shown = lines.clone();
+                    shown.iter_mut().for_each(|line| cut(line, columns, ">\n"));
+                    let log = shown.concat();
+                    for start in (0..lines[0].len().min(log.len()))
+                        .filter(|start| behind_escape(&log, *start) == *start)
                     {
                         for report in scan(&log[start..]) {
                             if let Err(fact) = no_fact_is_new(&report, &whole) {
