@@ -441,7 +441,8 @@ impl Draft {
         let header_comm = known.map(|known| known.comm.clone()).unwrap_or_default();
         if comm != header_comm {
             if !header_comm.ends_with(comm.as_str()) && !comm.ends_with(header_comm.as_str()) {
-                return Taken::Foreign;
+                // Another report's, whose header is lost.
+                return Taken::Conflict;
             }
             self.report.doubts.push((Doubt::TriggerMismatch, None));
         }

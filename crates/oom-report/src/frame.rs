@@ -98,15 +98,20 @@ pub(crate) fn rest_of_object<'a>(
     if framed && begins_whole {
         return None;
     }
-    // The object may be whole, and only what stood around it cut.
+    // The object may have its start, and only what stood around it cut.
     let inner = memchr::memmem::find(line, b"{\"").and_then(|at| line.get(at..));
-    let mut is_whole = || {
-        !framed
-            && inner.is_some_and(|inner| json::decode(inner, json) == Some(json::Decoded::Whole))
+    let of_inner = |json: &mut json::Fields| {
+        inner
+            .filter(|_| !framed)
+            .and_then(|inner| json::decode(inner, json))
     };
-    let is_rest =
-        line.ends_with(b"}") && (is_whole() || json::decode_part(line, json::Part::Rest, json));
-    let is_middle = !is_rest && !begins_whole && json::decode_part(line, json::Part::Middle, json);
+    let is_rest = line.ends_with(b"}")
+        && (of_inner(json) == Some(json::Decoded::Whole)
+            || json::decode_part(line, json::Part::Rest, json));
+    let is_middle = !is_rest
+        && !begins_whole
+        && (json::decode_part(line, json::Part::Middle, json)
+            || of_inner(json) == Some(json::Decoded::Cut));
     if !is_rest && !is_middle {
         return None;
     }

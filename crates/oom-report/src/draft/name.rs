@@ -13,6 +13,11 @@ pub(super) fn of_header(comm: &[u8], framed: bool, number: u64) -> &[u8] {
     } else {
         comm
     };
+    let comm = if number == 1 {
+        behind_torn_character(comm)
+    } else {
+        comm
+    };
     // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line: its last word
     // is the name's, or at least its end. The `CPU:` line settles it.
     let doubtful = may_be_torn || comm.len() > COMM_BYTES;
@@ -26,10 +31,12 @@ pub(super) fn of_header(comm: &[u8], framed: bool, number: u64) -> &[u8] {
 fn behind_lost_framing(comm: &[u8], framed: bool, number: u64) -> &[u8] {
     let is_end =
         |byte: &u8| matches!(byte, b']' | b'"' | 0) || number == 1 && matches!(byte, b';' | b'=');
-    let end = comm.iter().rposition(is_end);
     // `runc:[2:INIT]` is a name. An object's first value may be cut to the stamp that is in it, and in it.
-    let lost = end
-        .filter(|at| at + 1 < comm.len() && (!framed || number == 1 && is_torn_stamp(comm, *at)));
+    let is_lost = |at: &usize| {
+        comm.get(*at).is_some_and(is_end) && (!framed || number == 1 && is_torn_stamp(comm, *at))
+    };
+    let end = (0..comm.len()).rev().find(is_lost);
+    let lost = end.filter(|at| at + 1 < comm.len());
     let rest = lost.and_then(|at| comm.get(at + 1..));
     rest.map_or(comm, |rest| {
         rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start()
@@ -54,6 +61,13 @@ fn behind_colour(comm: &[u8]) -> &[u8] {
     }
 }
 
+/// What stands behind the bytes that go on with a character in UTF-8.
+fn behind_torn_character(comm: &[u8]) -> &[u8] {
+    let goes_on = |byte: &&u8| (0x80..0xc0).contains(*byte);
+    let torn = comm.iter().take_while(goes_on).count();
+    comm.get(torn..).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::of_header;
@@ -63,10 +77,12 @@ mod tests {
         for (comm, framed, number, expected) in [
             ("3612.803204] red", true, 1, "red"),
             ("] red", true, 1, "red"),
+            (".803204] a \"c", true, 1, "a \"c"),
             ("\"2026-11-24T05:00:00Z\" red", true, 1, "red"),
             ("MESSAGE=red", false, 1, "red"),
             ("[2J\u{1b}[31mred", false, 1, "red"),
             ("ython3", false, 1, "ython3"),
+            ("\u{e9}t\u{e9}", false, 1, "\u{e9}t\u{e9}"),
             // Names.
             ("runc:[2:INIT]", true, 1, "runc:[2:INIT]"),
             ("1=red", true, 1, "1=red"),
@@ -79,5 +95,6 @@ mod tests {
             let found = of_header(comm.as_bytes(), framed, number);
             assert_eq!(found, expected.as_bytes(), "{comm}");
         }
+        assert_eq!(of_header(b"\xa9t", false, 1), b"t");
     }
 }

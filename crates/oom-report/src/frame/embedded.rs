@@ -137,11 +137,13 @@ fn begins_text(line: &[u8]) -> Option<usize> {
             if let Some(number) = number_length(head).filter(is_number_alone) {
                 return Some(number);
             }
-            let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
-            let behind_quote = last_word + 1;
-            if head.get(..behind_quote).is_some_and(is_key) {
-                return Some(behind_quote);
+            let behind_key = memchr::memchr2_iter(b'"', b'\'', head)
+                .map(|quote| quote + 1)
+                .find(|at| head.get(..*at).is_some_and(is_key));
+            if let Some(at) = behind_key {
+                return Some(at);
             }
+            let last_word = head.iter().rposition(|byte| byte.is_ascii_whitespace())? + 1;
             SEPARATORS
                 .iter()
                 .filter_map(|separator| {

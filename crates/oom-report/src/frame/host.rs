@@ -21,11 +21,26 @@ pub(super) fn host_name<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
         has_colon |= byte == b':';
         is_of_host(byte)
     });
-    if host.is_empty() || host.starts_with(b"/") {
+    if host.is_empty() || host.starts_with(b"/") || closes_unopened(host) {
         return None;
     }
     let is_address = || !host.ends_with(b":") && host.iter().all(is_of_address);
     (!has_colon || is_address()).then_some(host)
+}
+
+/// Whether a bracket ends in it that never began there: no mask of a name does that, but a process may be called so.
+fn closes_unopened(host: &[u8]) -> bool {
+    let mut open = Vec::new();
+    host.iter().any(|byte| match byte {
+        b'(' | b'{' | b'<' => {
+            open.push(*byte);
+            false
+        }
+        b')' => open.pop() != Some(b'('),
+        b'}' => open.pop() != Some(b'{'),
+        b'>' => open.pop() != Some(b'<'),
+        _ => false,
+    })
 }
 
 /// Whether what looks like a host and a tag is the start of one of a report's own lines, behind a stamp that stands alone

@@ -185,8 +185,10 @@ pub(crate) fn decode_part(text: &[u8], part: Part, fields: &mut Fields) -> bool 
     // So does the end of a value where each key has a line of its own.
     let ends_a_value = text
         .strip_suffix(b"\",")
-        .is_some_and(|value| memchr::memchr(b'"', value).is_none());
-    if part == Part::Middle && !has_key && !ends_a_value && !is_in(b"\\u00") {
+        .is_some_and(|value| string(value).is_some());
+    let has_escape =
+        is_in(b"\\u00") || text.starts_with(b"\"") && (is_in(b"\\\"") || is_in(b"\\\\"));
+    if part == Part::Middle && !has_key && !ends_a_value && !has_escape {
         return false;
     }
     let mut is_object = false;
@@ -240,49 +242,53 @@ fn object(text: &[u8]) -> Option<serde_json::Map<String, Value>> {
 pub(crate) fn value(key: &[u8], rest: &[u8], into: &mut Vec<u8>) -> bool {
     into.clear();
     let rest = rest.trim_ascii_end();
-    let rest = rest.strip_suffix(b",").unwrap_or(rest);
+    let ended = rest.strip_suffix(b",").unwrap_or(rest);
     let quote = key.last().copied().unwrap_or(b'"');
-    let inside = rest.strip_suffix(&[quote]);
-    let decoded = || serde_json::from_slice::<String>(&[b"\"", rest].concat()).ok();
-    match inside {
-        Some(_)
-            if quote == b'"'
-                && let Some(text) = decoded() =>
-        {
-            into.extend(text.bytes())
+    let inside = ended.strip_suffix(&[quote]);
+    if quote == b'"' {
+        if let Some(text) = inside.and_then(string) {
+            into.extend(text.bytes());
+            return true;
         }
-        Some(inside) => into.extend(inside),
-        None => into.extend(rest),
+        if let Some(text) = string(without_half_escape(rest)) {
+            into.extend(text.bytes());
+            return false;
+        }
     }
+    into.extend(inside.unwrap_or(rest));
     inside.is_some()
 }
 
-/// A string that is cut, closed, and the object with it; half an escape at the end is dropped.
+/// The string that stands between quotes as `inside`.
+fn string(inside: &[u8]) -> Option<String> {
+    serde_json::from_slice(&[b"\"", inside, b"\""].concat()).ok()
+}
+
+/// A string that is cut, closed, and the object with it.
 fn closed(text: &[u8]) -> Vec<u8> {
+    [without_half_escape(text), b"\"}"].concat()
+}
+
+/// What of a string that is cut can be read: half an escape at its end is dropped.
+fn without_half_escape(text: &[u8]) -> &[u8] {
     let tail = text.len().saturating_sub(6);
-    let mut kept = text;
-    if let Some(at) = text
-        .get(tail..)
-        .and_then(|tail| memchr::memrchr(b'\\', tail))
-        .map(|at| tail + at)
-    {
-        let escapes = text
-            .get(..=at)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == b'\\')
-            .count();
-        let needs = if text.get(at + 1) == Some(&b'u') {
-            6
-        } else {
-            2
-        };
-        if escapes % 2 == 1 && text.len() - at < needs {
-            kept = text.get(..at).unwrap_or_default();
-        }
+    let last = memchr::memrchr(b'\\', text.get(tail..).unwrap_or_default());
+    let Some(at) = last.map(|at| tail + at) else {
+        return text;
+    };
+    let before = text.get(..at).unwrap_or_default();
+    let escaped = before.iter().rev().take_while(|byte| **byte == b'\\');
+    let is_escaped = escaped.count() % 2 == 1;
+    let needs = if text.get(at + 1) == Some(&b'u') {
+        6
+    } else {
+        2
+    };
+    if !is_escaped && text.len() - at < needs {
+        before
+    } else {
+        text
     }
-    [kept, b"\"}"].concat()
 }
 
 impl Fields {

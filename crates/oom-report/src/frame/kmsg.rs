@@ -40,11 +40,10 @@ pub(super) fn unescape(text: &[u8], into: &mut Vec<u8>) -> bool {
         return false;
     }
     into.clear();
-    let mut rest = text;
+    let of_json = without_json_escapes(text);
+    let mut rest = of_json.as_deref().unwrap_or(text);
     while let Some(at) = memchr::memmem::find(rest, b"\\x") {
         let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
-        // A backslash is itself escaped (`\x5c`): one more is of a JSON string whose framing is lost.
-        let head = head.strip_suffix(b"\\").unwrap_or(head);
         into.extend_from_slice(head);
         let hex = tail
             .get(2..4)
@@ -62,4 +61,16 @@ pub(super) fn unescape(text: &[u8], into: &mut Vec<u8>) -> bool {
     }
     into.extend_from_slice(rest);
     true
+}
+
+/// The text as it was in a JSON string whose framing is lost. A backslash is itself escaped in a record (`\x5c`): two in a row
+/// show the string.
+fn without_json_escapes(text: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(text, b"\\\\x")?;
+    let mut escaped = false;
+    let kept = |byte: &u8| {
+        escaped = !escaped && *byte == b'\\';
+        !escaped
+    };
+    Some(text.iter().copied().filter(kept).collect())
 }

@@ -118,7 +118,7 @@ pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
         return line;
     }
     // A key of an object ends with a colon, too.
-    let is_keys = line.starts_with(b":\"");
+    let is_keys = line.starts_with(b":\"") || line.starts_with(b":{\"");
     [&b"]: "[..], b"] ", b":"]
         .iter()
         .find_map(|end| line.strip_prefix(*end))

@@ -7,13 +7,14 @@ fn agrees<T: PartialEq>(part: &Option<T>, whole: &Option<T>) -> bool {
     part.is_none() || part == whole
 }
 
-/// A name as a form that escapes it shows it: where the form does not show, neither does the escape.
-fn escaped(comm: &str) -> String {
-    comm.escape_default().to_string().replace("\\\\", "\\")
+/// A name as it was before a JSON string escaped it: where nothing of the form is left, nothing shows that it did.
+fn unescaped(shown: &str) -> Option<String> {
+    serde_json::from_str(&format!("\"{shown}\"")).ok()
 }
 
-fn victim_agrees(part: &Victim, whole: &Victim) -> bool {
-    (part.comm == whole.comm || part.comm == escaped(&whole.comm))
+fn victim_agrees(part: &Victim, whole: &Victim, is_first: bool) -> bool {
+    (part.comm == whole.comm
+        || is_first && unescaped(&part.comm).as_ref() == Some(&whole.comm.to_string()))
         && agrees(&part.total_vm_kib, &whole.total_vm_kib)
         && agrees(&part.anon_rss_kib, &whole.anon_rss_kib)
         && agrees(&part.file_rss_kib, &whole.file_rss_kib)
@@ -50,12 +51,13 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
             ..known.clone()
         }
     };
+    let is_first = part.text.first_line() == Some(1);
     let fits = |report: &OomReport| -> Result<(), String> {
         for victim in &part.victims {
             if !report
                 .victims
                 .iter()
-                .any(|known| known.pid == victim.pid && victim_agrees(victim, known))
+                .any(|known| known.pid == victim.pid && victim_agrees(victim, known, is_first))
             {
                 return Err(format!("victim {victim:?}"));
             }
@@ -79,10 +81,11 @@ pub(crate) fn no_fact_is_new(part: &OomReport, whole: &[OomReport]) -> Result<()
             let comm = in_letters(&trigger.comm);
             // The last byte of a colour's sequence looks like the first of the name, and where no framing is before it a
             // colour of the name's is as good as a terminal's.
-            let is_first = part.text.first_line() == Some(1);
             let without_m = comm.strip_prefix('m').filter(|_| is_first);
             let comm = known_comm.ends_with(&comm)
                 || without_m.is_some_and(|comm| known_comm == comm)
+                || is_first
+                    && unescaped(&trigger.comm).is_some_and(|comm| known.comm.ends_with(&comm))
                 || is_first && without_colours(&known.comm) == trigger.comm;
             if !(comm
                 && agrees(&trigger.pid, &known.pid)

@@ -1,17 +1,22 @@
 //! What happens to a log on its way to us: lines cut at a column, a beginning that is lost.
 
-/// Behind the escape (`\n`, `\x1b`, `\u001b`) that `at` lies in: half of one looks like any other letters.
+/// Behind the escape (`\n`, `\x1b`, `\u001b`, in JSON `\\x1b`) that `at` lies in: half of one looks like any other letters.
 pub(crate) fn behind_escape(log: &[u8], at: usize) -> usize {
-    let from = at.saturating_sub(5);
-    let Some(start) = log[from..at].iter().position(|byte| *byte == b'\\') else {
-        return at;
-    };
-    let length = match log.get(from + start + 1) {
-        Some(b'u') => 6,
-        Some(b'x') => 4,
-        _ => 2,
-    };
-    at.max(from + start + length).min(log.len())
+    let start = log[..at].iter().rposition(|byte| *byte == b'\n');
+    let mut end = start.map_or(0, |start| start + 1);
+    while end < at
+        && let Some(next) = log[end..at].iter().position(|byte| *byte == b'\\')
+    {
+        let rest = &log[end + next..];
+        let length = match (rest.get(1), rest.get(2)) {
+            (Some(b'u'), _) => 6,
+            (Some(b'\\'), Some(b'x')) => 5,
+            (Some(b'x'), _) => 4,
+            _ => 2,
+        };
+        end += next + length;
+    }
+    at.max(end).min(log.len())
 }
 
 /// Cuts a line at a column, as what shows lines on a screen does. Several lines are not shown so.

@@ -16,10 +16,12 @@ mod properties;
 mod reported;
 mod short_lines;
 mod table_rows;
+
 mod wrapped;
 
 use oom_report::report::OomReport;
 use oom_report::{Assumptions, Scanner};
+use proptest::test_runner::Config as ProptestConfig;
 
 /// A whole report by a 6.18 kernel, cgroup v1: pid 11595 (python3) against a limit of 64 MiB.
 const CONTAINER_LIMIT: &str = include_str!("../../../../tests/fixtures/first/container-limit.kmsg");
@@ -90,4 +92,13 @@ fn records(raw: &str) -> Vec<(u64, String)> {
             Some((head.split(',').nth(2)?.parse().ok()?, text.to_owned()))
         })
         .collect()
+}
+
+/// `usual` cases of a property, or what PROPTEST_CASES says (`make fuzz-long`).
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    ProptestConfig {
+        cases: asked.and_then(|cases| cases.parse().ok()).unwrap_or(usual),
+        ..ProptestConfig::default()
+    }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::agreement::no_fact_is_new;
 use crate::damage::{behind_escape, cut};
 use crate::line_forms::{FORMS, wrap};
-use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
+use crate::{CONTAINER_LIMIT, cases, facts, records, scan, scan_one};
 
 /// The fixtures that the lab made, whole logs of real kernels, and the one above.
 fn logs() -> Vec<String> {
@@ -78,7 +78,8 @@ fn a_log_cut_in_its_first_lines_says_nothing_new() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The same where a pager cut the other end of the lines, with a name that some forms have to escape and one that none has.
+/// The same where the other end of the lines is cut, too, by a pager or by the log's end, with names that forms have to escape,
+/// one that looks like the kernel's words, and one that is plain.
 #[test]
 fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
     const BEGINNINGS: [&str; 5] = [
@@ -89,7 +90,12 @@ fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
         "Memory cgroup out",
     ];
     let mut wrong = Vec::new();
-    for name in ["red", "\\x1b[2J\\x1b[31mred"] {
+    for name in [
+        "red",
+        "\\x1b[2J\\x1b[31mred",
+        "a\\x5cb \"\\xc3\\xa9",
+        ") total-vm:1kB,",
+    ] {
         let mut records = records(CONTAINER_LIMIT);
         for (_, text) in &mut records {
             *text = text.replace("python3", name);
@@ -109,10 +115,14 @@ fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
                     .take(2)
                     .map(|(at, (us, text))| (form.line)(*us, at, text));
                 let lines: Vec<Vec<u8>> = lines.collect();
-                for columns in [60, 90, 140, 200, 400] {
+                let paged = [60, 90, 140, 200, 400].map(|columns| {
                     let mut shown = lines.clone();
                     shown.iter_mut().for_each(|line| cut(line, columns, ">\n"));
-                    let log = shown.concat();
+                    shown.concat()
+                });
+                let first = &lines[0];
+                let ended = [75, 110, 170, 300].map(|end| first[..end.min(first.len())].to_vec());
+                for log in paged.into_iter().chain(ended) {
                     for start in (0..lines[0].len().min(log.len()))
                         .filter(|start| behind_escape(&log, *start) == *start)
                     {
@@ -120,8 +130,9 @@ fn a_log_cut_at_both_ends_of_its_lines_says_nothing_new() {
                             if let Err(fact) = no_fact_is_new(&report, &whole) {
                                 let line = String::from_utf8_lossy(&log[start..]).into_owned();
                                 wrong.push(format!(
-                                    "{}: from byte {start}, {columns} columns: {fact}:\n{line}",
-                                    form.name
+                                    "{}: from byte {start} of {}: {fact}:\n{line}",
+                                    form.name,
+                                    log.len()
                                 ));
                             }
                         }
@@ -150,7 +161,7 @@ fn noise() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn the_fast_scan_finds_what_the_slow_one_finds(

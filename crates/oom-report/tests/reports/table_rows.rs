@@ -5,6 +5,8 @@ use oom_report::{Assumptions, Scanner};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::cases;
+
 /// What stands before each line of a log.
 const HEADS: [&str; 8] = [
     "Mar  9 13:17:05 node-1 kernel: [  100.500000] ",
@@ -171,7 +173,7 @@ fn odd_log() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(cases(4000))]
 
     #[test]
     fn the_short_way_contradicts_the_long_one_nowhere(log in odd_log(), piece in 1_usize..400, cut in 0_usize..2000) {
