@@ -203,6 +203,7 @@ impl Assembler {
                 .iter()
                 .enumerate()
                 .filter(|(_, draft)| draft.could_hold(frame))
+                .filter(|(_, draft)| !self.mixed || !draft.is_paused(frame))
         };
         if self.drafts.len() > 1
             && candidates().count() > 1
@@ -261,6 +262,10 @@ impl Assembler {
             })
             .map(|(at, _)| at)
             .collect();
+        // Two clocks.
+        self.mixed |= self.drafts.iter().any(|draft| {
+            draft.stage < Stage::Killed && draft.same_writer(frame) && draft.is_later_than(frame)
+        });
         let at = self.open(frame);
         if let Some(draft) = self.drafts.get_mut(at) {
             draft.take(line, frame, number, cut);
@@ -283,14 +288,8 @@ impl Assembler {
     fn body(&mut self, line: &KernelLine<'_>, frame: &Frame<'_>, number: u64, cut: bool) {
         if let Some(tangle) = self.tangle.as_mut() {
             // Whose it is cannot be told; only what names its victim is of use.
-            if let KernelLine::Constraint(constraint) = line
-                && let Some(pid) = constraint.pid
-            {
-                tangle.constraints.push((
-                    pid,
-                    number,
-                    String::from_utf8_lossy(frame.text).into_owned(),
-                ));
+            if let KernelLine::Constraint(constraint) = line {
+                tangle.decide(constraint, frame, number);
             }
             return self.grow_impatient();
         }
@@ -327,7 +326,7 @@ impl Assembler {
                     .is_some_and(|draft| draft.stage == Stage::Killed);
                 if self
                     .draft(at)
-                    .is_some_and(|draft| draft.goes_on_after_kill(line))
+                    .is_some_and(|draft| draft.goes_on_after_kill(line, frame))
                 {
                     self.take_back_kill(at);
                     self.grow_impatient();
@@ -407,19 +406,26 @@ impl Assembler {
                     _ => {
                         !draft.contradicts(killed.cause)
                             && !draft.spares_all()
-                            && (!strict
+                            && (!strict && !draft.is_paused(frame)
                                 || draft.may_end_with(killed)
-                                || draft.is_header_right_before(number))
-                            && (chosen || known || draft.chose_thread_of(killed))
+                                || !self.mixed && draft.is_header_right_before(frame, number))
+                            && (chosen || known || !self.mixed && draft.chose_thread_of(killed))
                             && (!announced || known || killed.cause == Cause::Unsaid)
                     }
                 }
             })
         });
-        if let Some(at) =
-            holder.filter(|at| self.draft(*at).is_some_and(|draft| draft.firm.is_some()))
-            && !self.stands_apart(at, killed.pid)
-        {
+        let is_torn = match holder {
+            Some(at) => {
+                self.draft(at).is_some_and(|draft| draft.firm.is_some())
+                    && !self.stands_apart(at, killed.pid)
+            }
+            None => self
+                .drafts
+                .iter()
+                .any(|draft| draft.could_hold(frame) && draft.is_of_two(killed)),
+        };
+        if is_torn {
             self.entangle();
             return self.killed_in_tangle(killed, frame, number);
         }

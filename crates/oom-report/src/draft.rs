@@ -74,8 +74,8 @@ pub(crate) struct Draft {
     pub(crate) firm: Option<Box<Draft>>,
     /// It began with a line that may be a copy: nothing until a kill line follows that is none.
     pub(crate) doubted: bool,
-    /// The kill line came where more of the report was to come.
-    killed_early: bool,
+    /// What was there when the kill line came.
+    killed_at: Stage,
     columns: Option<Columns>,
     /// Process ids of the table's rows, side by side: searched for each row.
     pids: Vec<u32>,
@@ -120,7 +120,7 @@ impl Draft {
             pause_us: 0,
             firm: None,
             doubted: false,
-            killed_early: false,
+            killed_at: Stage::Nothing,
             columns: None,
             pids: Vec::new(),
             stats_open: false,
@@ -135,12 +135,13 @@ impl Draft {
 
     /// Whether a line with this framing can be part of this report.
     pub(crate) fn could_hold(&self, frame: &Frame<'_>) -> bool {
-        // One kernel's clock does not go back: an earlier line is another machine's, or of another report.
-        let goes_back = self
-            .last_boot_us
-            .zip(frame.boot_us)
-            .is_some_and(|(last, now)| last.saturating_sub(now) > BACK_US);
-        !goes_back && self.same_writer(frame)
+        !self.is_later_than(frame) && self.same_writer(frame)
+    }
+
+    /// Whether the line is earlier. One kernel's clock does not go back: it is another machine's, or of another report.
+    pub(crate) fn is_later_than(&self, frame: &Frame<'_>) -> bool {
+        let times = self.last_boot_us.zip(frame.boot_us);
+        times.is_some_and(|(last, now)| last.saturating_sub(now) > BACK_US)
     }
 
     /// Whether the line is of a function that is in the call trace already: none on the way to a kill calls itself.
@@ -349,6 +350,9 @@ impl Draft {
             KernelLine::Group(path) => {
                 // It follows the first kill line; that may be lost, but not the body before it only.
                 if (Stage::Header..Stage::Decision).contains(&self.stage) {
+                    return Taken::Conflict;
+                }
+                if self.is_paused(frame) || !self.may_be_group(&text(path)) {
                     return Taken::Foreign;
                 }
                 let index = self.keep(frame, number);
@@ -473,7 +477,7 @@ impl Draft {
         frame: &Frame<'_>,
         number: u64,
     ) -> Taken {
-        if self.report.constraint_line.is_some() {
+        if self.report.constraint_line.is_some() || self.spares_all() {
             return Taken::Conflict;
         }
         let index = self.enter(Stage::Decision, frame, number);

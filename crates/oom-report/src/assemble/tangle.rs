@@ -1,9 +1,12 @@
 //! Two reports that ran into each other: what of them can still be told, and the victims, which are never dropped.
 
+use smol_str::SmolStr;
+
 use super::{Assembler, PATIENCE};
+use crate::cursor::text;
 use crate::draft::{Draft, Stage};
 use crate::frame::Frame;
-use crate::kernel::kill::Killed;
+use crate::kernel::kill::{ConstraintLine, Killed};
 use crate::kernel::{self, KernelLine};
 use crate::report::Doubt;
 
@@ -11,7 +14,39 @@ use crate::report::Doubt;
 #[derive(Debug, Default)]
 pub(super) struct Tangle {
     pub(super) kills: usize,
-    pub(super) constraints: Vec<(u32, u64, String)>,
+    decisions: Vec<Decision>,
+}
+
+/// An `oom-kill:` line whose report is not known.
+#[derive(Debug)]
+struct Decision {
+    pid: u32,
+    comm: Option<SmolStr>,
+    number: u64,
+    text: String,
+}
+
+impl Tangle {
+    /// Keeps the line that says which process is to be killed.
+    pub(super) fn decide(&mut self, line: &ConstraintLine<'_>, frame: &Frame<'_>, number: u64) {
+        self.decisions.extend(line.pid.map(|pid| Decision {
+            pid,
+            comm: line.task.map(text),
+            number,
+            text: String::from_utf8_lossy(frame.text).into_owned(),
+        }));
+    }
+
+    /// Takes the line that said so of the process killed; where two did, on two machines, neither is.
+    fn decision(&mut self, killed: &Killed<'_>) -> Option<Decision> {
+        let comm = text(killed.comm);
+        let said = |decision: &mut Decision| {
+            let is_named = decision.comm.as_ref().is_none_or(|named| *named == comm);
+            decision.pid == killed.pid && is_named
+        };
+        let mut found: Vec<Decision> = self.decisions.extract_if(.., said).collect();
+        found.pop().filter(|_| found.is_empty())
+    }
 }
 
 impl Assembler {
@@ -46,9 +81,21 @@ impl Assembler {
             tasks.any(|task| Some(task.pid) == own || Some(task.tgid) == own)
         });
         let bodiless = others().any(|(_, draft)| draft.stage < Stage::Memory);
+        // Two headers of one name, or all that is behind the second may be the first's.
+        let comm = |draft: &Draft| {
+            draft
+                .report
+                .trigger
+                .as_ref()
+                .map(|trigger| trigger.comm.clone())
+        };
+        let name = self.draft(at).and_then(comm);
+        let namesakes =
+            others().any(|(_, draft)| draft.stage < Stage::Memory && comm(draft) == name);
         if anothers
             || !newest
             || !clock
+            || namesakes
             || bodiless && !listed
             || !self.draft(at).is_some_and(Draft::is_whole)
         {
@@ -113,16 +160,12 @@ impl Assembler {
                 at
             }
         };
-        let constraint = self.tangle.as_mut().and_then(|tangle| {
+        let decision = self.tangle.as_mut().and_then(|tangle| {
             tangle.kills += 1;
-            let found = tangle
-                .constraints
-                .iter()
-                .position(|(pid, ..)| *pid == killed.pid)?;
-            Some(tangle.constraints.swap_remove(found))
+            tangle.decision(killed)
         });
         if let Some(draft) = self.drafts.get_mut(at) {
-            if let Some((_, number, text)) = &constraint {
+            if let Some(Decision { number, text, .. }) = &decision {
                 let index = draft.report.text.push(*number, text);
                 if let KernelLine::Constraint(line) = kernel::read(text.as_bytes(), false) {
                     draft.apply_constraint(&line, index);

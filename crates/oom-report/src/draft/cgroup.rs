@@ -3,7 +3,6 @@
 use smol_str::SmolStr;
 
 use super::{Draft, Stage, Taken};
-use crate::assemble::PAUSE_US;
 use crate::cursor::text;
 use crate::frame::{Frame, Origin};
 use crate::kernel::memcg::{self, CounterKind, StatsLine, Usage, read_inline, read_stat};
@@ -11,13 +10,13 @@ use crate::report::{Counter, Memcg, MemcgStats, StatUnit};
 
 impl Draft {
     pub(super) fn take_usage(&mut self, usage: &Usage, frame: &Frame<'_>, number: u64) -> Taken {
-        // Sysrq-f is about the machine, never about a cgroup's limit.
+        // Sysrq-f is about the machine, never about a cgroup's limit, whose numbers never stand behind the machine's (dump_header).
         let sysrq = self
             .report
             .trigger
             .as_ref()
             .is_some_and(|known| known.order == Some(-1));
-        if self.stage >= Stage::Table || sysrq {
+        if self.stage >= Stage::Table || sysrq || self.mem_info_seen {
             return Taken::Conflict;
         }
         let known = self
@@ -71,6 +70,28 @@ impl Draft {
         Taken::Yes
     }
 
+    /// Whether all of that cgroup may have been killed with the victim, which is in it (`mem_cgroup_get_oom_group`). A path may be
+    /// cut.
+    pub(super) fn may_be_group(&self, path: &str) -> bool {
+        let memcg = self.report.memcg.as_ref();
+        let victims = memcg.and_then(|memcg| memcg.victim_path.as_deref());
+        victims.is_none_or(|victims| victims.starts_with(path) || path.starts_with(victims))
+    }
+
+    /// Whether the line is a row of the open memory.stat.
+    pub(super) fn is_next_stat(&self, frame: &Frame<'_>) -> bool {
+        let rows = stat_rows(frame.text, false);
+        let known = self
+            .report
+            .memcg
+            .as_ref()
+            .and_then(|memcg| memcg.stats.last());
+        let is_new = |row: &((SmolStr, u64), StatUnit)| {
+            known.is_some_and(|known| known.fields.get(&row.0.0).is_none())
+        };
+        self.stats_open && !rows.is_empty() && rows.iter().all(is_new)
+    }
+
     /// Rows that mean something only behind the line that announces them.
     pub(super) fn take_row_of_open_list(
         &mut self,
@@ -78,11 +99,7 @@ impl Draft {
         number: u64,
         cut: bool,
     ) -> Taken {
-        let pause_us = self
-            .last_boot_us
-            .zip(frame.boot_us)
-            .map_or(0, |(last, now)| now.saturating_sub(last));
-        if self.stats_open && self.stage == Stage::Memory && pause_us <= PAUSE_US {
+        if self.stats_open && self.stage == Stage::Memory && !self.is_paused(frame) {
             let mut rows = stat_rows(frame.text, cut);
             // What a mail program put on the next line is in the unit of the line before.
             let unit = self

@@ -3,7 +3,9 @@
 use smol_str::SmolStr;
 
 use super::{Draft, Stage};
+use crate::assemble::PAUSE_US;
 use crate::cursor::text;
+use crate::frame::Frame;
 use crate::kernel::KernelLine;
 use crate::kernel::kill::{Cause, Killed};
 use crate::report::{Doubt, LineIndex, OomReport, Outcome, Scope, Stamp, Trigger, Victim};
@@ -77,10 +79,17 @@ impl Draft {
         }
     }
 
+    /// Whether the kernel's clock went on for so long since its last line that the line need not be one of its.
+    pub(crate) fn is_paused(&self, frame: &Frame<'_>) -> bool {
+        let times = self.last_boot_us.zip(frame.boot_us);
+        times.is_some_and(|(last, now)| now.saturating_sub(last) > PAUSE_US)
+    }
+
     /// Whether all there is of it is a header on the line before that one: lines picked out by their words. No report has
     /// them one behind the other.
-    pub(crate) fn is_header_right_before(&self, number: u64) -> bool {
+    pub(crate) fn is_header_right_before(&self, frame: &Frame<'_>, number: u64) -> bool {
         self.stage == Stage::Header
+            && !self.is_paused(frame)
             && self.report.text.len() == 1
             && self
                 .report
@@ -115,9 +124,14 @@ impl Draft {
     }
 
     /// Whether the line shows that the kill line taken was another report's: this one goes on without it.
-    pub(crate) fn goes_on_after_kill(&self, line: &KernelLine<'_>) -> bool {
-        self.stage == Stage::Killed
-            && self.killed_early
+    pub(crate) fn goes_on_after_kill(&self, line: &KernelLine<'_>, frame: &Frame<'_>) -> bool {
+        if self.stage != Stage::Killed {
+            return false;
+        }
+        if matches!(line, KernelLine::Other) {
+            return self.killed_at == Stage::Memory && self.is_next_stat(frame);
+        }
+        (Stage::Header..Stage::Memory).contains(&self.killed_at)
             && matches!(
                 line,
                 KernelLine::Cpuset { .. }
@@ -159,13 +173,15 @@ impl Draft {
         apart.report.victims = victims;
         self.forget_body();
         self.cause = Cause::Unsaid;
-        self.killed_early = false;
+        self.killed_at = Stage::Nothing;
         apart
     }
 
     /// Adds the process that a `Killed process` line names; says whether it belongs to this report.
     pub(crate) fn kill(&mut self, killed: &Killed<'_>, index: LineIndex) {
-        self.killed_early = (Stage::Header..Stage::Memory).contains(&self.stage);
+        if self.stage < Stage::Killed {
+            self.killed_at = self.stage;
+        }
         self.stage = Stage::Killed;
         self.note_cause(killed.cause);
         let group_kill = self
@@ -240,17 +256,25 @@ impl Draft {
 
     /// Whether a kill line's own words contradict what is known of this report.
     pub(crate) fn contradicts(&self, cause: Cause) -> bool {
+        let memcg = self.report.memcg.as_ref();
+        let of_memcg =
+            memcg.is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some());
         match cause {
+            // The machine's memory is printed in place of the memcg's (dump_header), before 3.x behind it.
             Cause::Memcg => {
-                matches!(self.report.scope, Some(Scope::Global)) && !self.constraint_wrong
+                let is_global = matches!(self.report.scope, Some(Scope::Global));
+                is_global && !self.constraint_wrong || self.mem_info_seen && !of_memcg
             }
-            Cause::Machine | Cause::AllocatingTask => self
-                .report
-                .memcg
-                .as_ref()
-                .is_some_and(|memcg| memcg.memory.line.is_some() || memcg.path.is_some()),
+            Cause::Machine | Cause::AllocatingTask => of_memcg,
             Cause::Unsaid => false,
         }
+    }
+
+    /// Whether it decided for the process of a kill line whose words contradict the rest: it holds lines of two reports.
+    pub(crate) fn is_of_two(&self, killed: &Killed<'_>) -> bool {
+        self.stage < Stage::Killed
+            && self.contradicts(killed.cause)
+            && (self.chosen() == Some(killed.pid) || self.lists(killed))
     }
 
     /// Forgets all but who asked for memory: the rest may be another report's.

@@ -10,6 +10,7 @@ mod followed;
 mod forms;
 mod hostile;
 mod line_forms;
+mod mixed;
 mod old_kernels;
 mod picked_out;
 mod properties;
