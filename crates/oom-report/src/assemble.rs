@@ -364,7 +364,12 @@ impl Assembler {
             && self
                 .draft(at)
                 .is_some_and(|draft| draft.report.text.len() == 1 && draft.stage == Stage::Memory);
-        if rivals < 2 && (decided && line.opens() || picked_out) {
+        // The machine's memory, printed for another reason.
+        let asked_by_nobody = matches!(line, KernelLine::Usage(_))
+            && self.draft(at).is_some_and(|draft| {
+                draft.report.trigger.is_none() && draft.report.memcg.is_none()
+            });
+        if rivals < 2 && (decided && line.opens() || picked_out || asked_by_nobody) {
             // A report without its kill line, then the rest of another.
             self.conclude(at);
             return self.body(line, frame, number, cut);

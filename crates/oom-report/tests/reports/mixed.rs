@@ -81,6 +81,23 @@ fn the_machines_memory_and_a_limit_are_of_two_reports() {
 }
 
 #[test]
+fn the_machines_memory_alone_before_a_report_is_no_part_of_it() {
+    let (limit, global) = (lines(CONTAINER_LIMIT), lines(GLOBAL));
+    let (memory, free) = (
+        position(&global, "Mem-Info"),
+        position(&global, "Free swap"),
+    );
+    let usage = position(&limit, "memory: usage");
+    // What a failed allocation or sysrq-m printed; the report's header is lost.
+    let log = [&global[memory..free], &limit[usage..]].concat();
+    let reports = scan(log.concat().as_bytes());
+    let java = of_victim(&reports, "java");
+    let usage_kib = java.memcg.as_ref().and_then(|memcg| memcg.memory.usage_kib);
+    assert_eq!(usage_kib, Some(65_536));
+    assert!(java.system.is_none(), "{java:#?}");
+}
+
+#[test]
 fn a_header_is_not_anothers_processs() {
     let (limit, group) = (lines(CONTAINER_LIMIT), lines(GROUP_KILL));
     let cpu = position(&group, " Comm: leader ");
