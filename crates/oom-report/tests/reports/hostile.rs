@@ -3,6 +3,7 @@
 use oom_report::report::Provenance;
 use oom_report::{Assumptions, Scanner};
 
+use crate::line_forms::{FORMS, wrap};
 use crate::{CONTAINER_LIMIT, facts, records, scan, scan_one};
 
 const KILL: &str = "Out of memory: Killed process 1 (systemd) total-vm:1000kB, anon-rss:900kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:8kB oom_score_adj:0";
@@ -124,6 +125,28 @@ fn a_name_cannot_pass_for_the_kernels_words() {
                 .starts_with("/kubepods/burstable/pod1c"),
             "{comm:?}"
         );
+    }
+}
+
+#[test]
+fn a_name_like_the_kernels_words_is_told_in_every_form() {
+    for comm in [") total-vm:1kB,", "a) score 1 or", "Killed process "] {
+        let mut records = records(CONTAINER_LIMIT);
+        for (_, text) in &mut records {
+            *text = text.replace("python3", comm);
+        }
+        for form in FORMS.iter() {
+            let report = scan_one(&wrap(form, &records));
+            let trigger = report.trigger.as_ref().map(|trigger| trigger.comm.as_str());
+            assert_eq!(trigger, Some(comm), "{}", form.name);
+            assert_eq!(report.victims[0].comm, comm, "{}", form.name);
+            assert_eq!(
+                report.victims[0].anon_rss_kib,
+                Some(65_280),
+                "{}",
+                form.name
+            );
+        }
     }
 }
 
