@@ -75,7 +75,7 @@ fuzz: ## every fuzz target for a few seconds (FUZZ_SECONDS)
 	    -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
-fuzz-long: ## every fuzz target for five minutes, on what earlier runs found, and the property tests on new inputs
+fuzz-long: nextest ## every fuzz target for five minutes, on what earlier runs found, and the property tests on new inputs
 	PROPTEST_CASES=20000 cargo nextest run -p oom-report -E 'test(properties::) | test(table_rows::)' --no-fail-fast
 	cd fuzz && cargo build --release --quiet
 	cd fuzz && for target in $(FUZZ_TARGETS); do mkdir -p target/corpus/$$target; \

@@ -199,11 +199,9 @@ impl Assembler {
     /// The draft that a line with this framing belongs to: by host and caller, then by time, then the newest.
     fn holder(&self, frame: &Frame<'_>) -> Option<usize> {
         let candidates = || {
-            self.drafts
-                .iter()
-                .enumerate()
-                .filter(|(_, draft)| draft.could_hold(frame))
-                .filter(|(_, draft)| !self.mixed || !draft.is_paused(frame))
+            self.drafts.iter().enumerate().filter(|(_, draft)| {
+                draft.could_hold(frame) && !(self.mixed && draft.is_paused(frame))
+            })
         };
         if self.drafts.len() > 1
             && candidates().count() > 1
@@ -245,11 +243,7 @@ impl Assembler {
         }
         // A report that stopped a second ago lost its end; one that stopped just now may go on.
         self.conclude_where(|draft| {
-            let pause_us = match (draft.last_boot_us, frame.boot_us) {
-                (Some(last), Some(now)) => now.saturating_sub(last),
-                _ => 0,
-            };
-            draft.could_hold(frame) && draft.stage < Stage::Killed && pause_us > PAUSE_US
+            draft.could_hold(frame) && draft.stage < Stage::Killed && draft.is_paused(frame)
         });
         let rivals: Vec<usize> = self
             .drafts
@@ -420,17 +414,7 @@ impl Assembler {
                 }
             })
         });
-        let is_torn = match holder {
-            Some(at) => {
-                self.draft(at).is_some_and(|draft| draft.firm.is_some())
-                    && !self.stands_apart(at, killed.pid)
-            }
-            None => self
-                .drafts
-                .iter()
-                .any(|draft| draft.could_hold(frame) && draft.is_of_two(killed)),
-        };
-        if is_torn {
+        if self.is_tangled(holder, killed, frame) {
             self.entangle();
             return self.killed_in_tangle(killed, frame, number);
         }

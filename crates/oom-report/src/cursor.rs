@@ -77,6 +77,13 @@ impl<'a> Cursor<'a> {
         Some(digits)
     }
 
+    /// Takes what is left of a character that has lost its start: in UTF-8 three bytes at most (RFC 3629).
+    pub(crate) fn rest_of_character(&mut self) {
+        let goes_on = |byte: &&u8| (0x80..0xc0).contains(*byte);
+        let torn = self.0.iter().take(3).take_while(goes_on).count();
+        self.0 = self.0.get(torn..).unwrap_or_default();
+    }
+
     /// Takes `literal` or gives up.
     #[inline]
     pub(crate) fn need(&mut self, literal: &[u8]) -> Option<()> {

@@ -50,12 +50,31 @@ impl Tangle {
 }
 
 impl Assembler {
+    /// Whether a kill line, given to `holder` if to any, shows that lines of two reports are mixed.
+    pub(super) fn is_tangled(
+        &mut self,
+        holder: Option<usize>,
+        killed: &Killed<'_>,
+        frame: &Frame<'_>,
+    ) -> bool {
+        match holder {
+            Some(at) => {
+                self.draft(at).is_some_and(|draft| draft.firm.is_some())
+                    && !self.stands_apart(at, killed.pid)
+            }
+            None => self
+                .drafts
+                .iter()
+                .any(|draft| draft.could_hold(frame) && draft.is_of_two(killed)),
+        }
+    }
+
     /// Whether a report that began inside another is whole, and so all its own: the other one lost its end, and is over.
-    pub(super) fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
-        let own = self
+    fn stands_apart(&mut self, at: usize, pid: u32) -> bool {
+        let trigger = self
             .draft(at)
-            .and_then(|draft| draft.report.trigger.as_ref())
-            .and_then(|trigger| trigger.pid);
+            .and_then(|draft| draft.report.trigger.as_ref());
+        let own = trigger.and_then(|trigger| trigger.pid);
         let others = || {
             self.drafts
                 .iter()
@@ -80,23 +99,17 @@ impl Assembler {
             let mut tasks = draft.report.tasks.iter();
             tasks.any(|task| Some(task.pid) == own || Some(task.tgid) == own)
         });
-        let bodiless = others().any(|(_, draft)| draft.stage < Stage::Memory);
-        // Two headers of one name, or all that is behind the second may be the first's.
-        let comm = |draft: &Draft| {
-            draft
-                .report
-                .trigger
-                .as_ref()
-                .map(|trigger| trigger.comm.clone())
-        };
-        let name = self.draft(at).and_then(comm);
-        let namesakes =
-            others().any(|(_, draft)| draft.stage < Stage::Memory && comm(draft) == name);
+        let bodiless = || others().filter(|(_, draft)| draft.stage < Stage::Memory);
+        // Two headers of one name: all that is behind the second may be the first's.
+        let namesakes = bodiless().any(|(_, draft)| {
+            let other = draft.report.trigger.as_ref();
+            other.map(|other| &other.comm) == trigger.map(|own| &own.comm)
+        });
         if anothers
             || !newest
             || !clock
             || namesakes
-            || bodiless && !listed
+            || bodiless().next().is_some() && !listed
             || !self.draft(at).is_some_and(Draft::is_whole)
         {
             return false;

@@ -80,16 +80,22 @@ impl Draft {
 
     /// Whether the line is a row of the open memory.stat.
     pub(super) fn is_next_stat(&self, frame: &Frame<'_>) -> bool {
+        if !self.stats_open {
+            return false;
+        }
         let rows = stat_rows(frame.text, false);
-        let known = self
-            .report
-            .memcg
-            .as_ref()
-            .and_then(|memcg| memcg.stats.last());
-        let is_new = |row: &((SmolStr, u64), StatUnit)| {
-            known.is_some_and(|known| known.fields.get(&row.0.0).is_none())
-        };
-        self.stats_open && !rows.is_empty() && rows.iter().all(is_new)
+        !rows.is_empty() && !self.has_stat_of(&rows)
+    }
+
+    /// Whether the last list of statistics has a row of one of those names.
+    fn has_stat_of(&self, rows: &[((SmolStr, u64), StatUnit)]) -> bool {
+        let memcg = self.report.memcg.as_ref();
+        memcg
+            .and_then(|memcg| memcg.stats.last())
+            .is_some_and(|known| {
+                rows.iter()
+                    .any(|((name, _), _)| known.fields.get(name).is_some())
+            })
     }
 
     /// Rows that mean something only behind the line that announces them.
@@ -110,11 +116,7 @@ impl Draft {
                 .map(|stats| stats.unit);
             rows.retain(|(_, of_row)| unit.is_none_or(|unit| unit == *of_row));
             // Each name stands once in a list: this row is another's.
-            let known = self.memcg().stats.last();
-            if rows
-                .iter()
-                .any(|((name, _), _)| known.is_some_and(|known| known.fields.get(name).is_some()))
-            {
+            if self.has_stat_of(&rows) {
                 return Taken::Conflict;
             }
             if !rows.is_empty() {

@@ -13,11 +13,11 @@ pub(super) fn of_header(comm: &[u8], framed: bool, number: u64) -> &[u8] {
     } else {
         comm
     };
-    let comm = if number == 1 {
-        behind_torn_character(comm)
-    } else {
-        comm
-    };
+    let mut cursor = Cursor(comm);
+    if number == 1 {
+        cursor.rest_of_character();
+    }
+    let comm = cursor.0;
     // What is longer than any name, or stands at the very start of a bare log, may be the rest of a cut line: its last word
     // is the name's, or at least its end. The `CPU:` line settles it.
     let doubtful = may_be_torn || comm.len() > COMM_BYTES;
@@ -59,13 +59,6 @@ fn behind_colour(comm: &[u8]) -> &[u8] {
         Some(digits) if !digits.is_empty() => rest.0,
         _ => comm,
     }
-}
-
-/// What stands behind the bytes that go on with a character in UTF-8.
-fn behind_torn_character(comm: &[u8]) -> &[u8] {
-    let goes_on = |byte: &&u8| (0x80..0xc0).contains(*byte);
-    let torn = comm.iter().take_while(goes_on).count();
-    comm.get(torn..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -107,13 +107,9 @@ pub(super) fn without_torn_start(line: &[u8]) -> &[u8] {
     if let Some(line) = line.strip_prefix("\u{feff}".as_bytes()) {
         return line;
     }
-    // UTF-8: three bytes at most continue a character (RFC 3629).
-    let torn = line
-        .iter()
-        .take(3)
-        .take_while(|byte| (0x80..0xc0).contains(*byte))
-        .count();
-    let line = line.get(torn..).unwrap_or_default();
+    let mut cursor = Cursor(line);
+    cursor.rest_of_character();
+    let line = cursor.0;
     if let Some(line) = behind_torn_clock(line) {
         return line;
     }

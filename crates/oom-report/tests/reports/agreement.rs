@@ -14,7 +14,7 @@ fn unescaped(shown: &str) -> Option<String> {
 
 fn victim_agrees(part: &Victim, whole: &Victim, is_first: bool) -> bool {
     (part.comm == whole.comm
-        || is_first && unescaped(&part.comm).as_ref() == Some(&whole.comm.to_string()))
+        || is_first && unescaped(&part.comm).is_some_and(|comm| comm == whole.comm))
         && agrees(&part.total_vm_kib, &whole.total_vm_kib)
         && agrees(&part.anon_rss_kib, &whole.anon_rss_kib)
         && agrees(&part.file_rss_kib, &whole.file_rss_kib)

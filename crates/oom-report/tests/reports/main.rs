@@ -17,7 +17,6 @@ mod properties;
 mod reported;
 mod short_lines;
 mod table_rows;
-
 mod wrapped;
 
 use oom_report::report::OomReport;
